@@ -1,0 +1,44 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * What the native addon exports. It is declared loosely here, since base must not know of profiles or heaps:
+ * each user narrows it to the functions it calls.
+ */
+export type Addon = Readonly<Record<string, unknown>>;
+
+/** Why the addon is not there: a sentence for the user. */
+export interface AddonFailure {
+  readonly reason: string;
+}
+
+let cached: Addon | AddonFailure | undefined;
+
+/**
+ * Loads the addon: the checkout's own build in native/build, else the prebuilt binary of the published
+ * package for this platform and ABI. Tried once per isolate; never throws.
+ *
+ * `ROLP_NO_ADDON=1` behaves as if none could be loaded (to try out the fallback, or to rule the addon out).
+ *
+ * @returns the addon, or the reason why there is none. Cost: one dlopen.
+ */
+export function loadAddon(): Addon | AddonFailure {
+  cached ??= tryLoad();
+  return cached;
+}
+
+function tryLoad(): Addon | AddonFailure {
+  if (process.env.ROLP_NO_ADDON === '1') return { reason: 'ROLP_NO_ADDON=1 is set' };
+  try {
+    const require = createRequire(import.meta.url);
+    const load = require('node-gyp-build') as (dir: string) => Addon;
+    return load(fileURLToPath(new URL('../../native/', import.meta.url)));
+  } catch (error) {
+    return { reason: firstLine(error) };
+  }
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0]!;
+}

@@ -1,0 +1,13 @@
+/**
+ * base: what every other folder may stand on. The addon loader, the clock, the random source, branded ids,
+ * option checks and the once-only warning live here.
+ *
+ * What may not live here: anything that knows of profiles, heaps, caches or reports. Base imports nothing
+ * of rolp's.
+ */
+export { type Addon, type AddonFailure, loadAddon } from './addon.js';
+export { type Clock, systemClock } from './clock.js';
+export type { Brand } from './ids.js';
+export { checkBoolean, checkFunction, checkInteger, checkNumber, checkOneOf } from './options.js';
+export { mathRandom, type Random, seededRandom } from './random.js';
+export { warnOnce } from './warn.js';

@@ -1,0 +1,125 @@
+/**
+ * What a sample source counts, before anything is estimated: the contract between the doors into V8 (the
+ * native addon, the fallback) and the estimators. One `ThreadAggregates` describes one isolate from the start
+ * of its sampling to its last poll.
+ *
+ * Vocabulary. A poll is one look at V8's live samples. A sample's *birth cycle* is the GC cycle that first
+ * follows its allocation; its *age* counts the GC cycles it has faced, the one that collected it included, so that
+ * garbage dies at age 1. Only samples born in a cohort (both polls around the birth known) enter the age
+ * tables; all live samples enter `live`.
+ */
+
+/** What V8 was told to show when a sample was born: see attribution.ts. */
+export type AttributionLevel = 'off' | 'sites' | 'calls';
+
+/** A frame as V8 reports it: the function, at the position where its text starts; line and column 1-based, 0 = unknown. */
+export interface RawFrame {
+  readonly function: string;
+  readonly url: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/**
+ * A lifetime known only to lie in (low, high], in the table's unit (GC cycles, bytes, ms), with the samples
+ * that share it. `high` is `null` for samples that still live (right-censored at `low`).
+ * Weights count objects: each sample stands for (1 / (1 - exp(-size / interval))) / inclusionProbability of its cohort.
+ */
+export type LifetimeCell = readonly [
+  low: number,
+  high: number | null,
+  samples: number,
+  weight: number,
+  weightSquared: number,
+];
+
+/** A context (a site with its callers), as counted under one attribution level. */
+export interface ContextAggregate {
+  /** Leaf first. Empty for the context into which the coldest are folded when even their leaf was let go. */
+  readonly frames: readonly RawFrame[];
+  readonly level: AttributionLevel;
+  /** 0: as sampled; 1: callers folded away, the leaf kept; 2: everything folded. */
+  readonly folded: 0 | 1 | 2;
+  /** Sampled births in cohorts. */
+  readonly samples: number;
+  /** Estimated births, from the cohorts' samples: sums of weights, of squared weights, of weight x bytes. */
+  readonly objects: number;
+  readonly objectsSquared: number;
+  readonly bytes: number;
+  readonly bytesSquared: number;
+  /** All live samples at the last poll, in a cohort or not; objects and bytes weighted by sampling alone. */
+  readonly live: { readonly samples: number; readonly objects: number; readonly bytes: number };
+  /** Weighted deaths among the cohorts' samples: seen after a scavenge, or only after a mark-compact. */
+  readonly deaths: { readonly young: number; readonly old: number };
+  /** Lifetimes of the cohorts' samples in three clocks. Every cohort sample is in each of the three once. */
+  readonly gcCycles: readonly LifetimeCell[];
+  readonly lifeBytes: readonly LifetimeCell[];
+  readonly lifeMs: readonly LifetimeCell[];
+}
+
+/** Pauses of one kind. `buckets` are [upper bound ns, count], ascending, 1/8 octave apart at most. */
+export interface PauseAggregate {
+  readonly count: number;
+  readonly sumNs: number;
+  readonly maxNs: number;
+  /** The part of sumNs that rolp's own polls took. */
+  readonly pollNs: number;
+  readonly buckets: readonly (readonly [upperNs: number, count: number])[];
+  /** Heap used, summed over the pauses, on entry and on exit. */
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+}
+
+/** A stretch of sampling under one interval: V8 forgets every live sample when sampling restarts. */
+export interface EpochAggregate {
+  readonly index: number;
+  readonly reason: 'start' | 'interval' | 'foreign-stop' | 'adopted';
+  readonly intervalBytes: number;
+  /** From the thread's start of sampling. */
+  readonly startMs: number;
+  readonly endMs: number | null;
+  /** Samples that V8 took, polled or not (from its ids). */
+  readonly samples: number;
+  /** Live cohort samples that the epoch's end censored. */
+  readonly censored: number;
+}
+
+/** A stretch of time under one attribution level. */
+export interface WindowAggregate {
+  readonly level: AttributionLevel;
+  readonly startMs: number;
+  readonly endMs: number | null;
+  readonly startGcCycle: number;
+  readonly endGcCycle: number | null;
+}
+
+export interface ThreadAggregates {
+  readonly threadId: number;
+  readonly startedAtUnixMs: number;
+  /** From the start of sampling to the last poll. */
+  readonly durationMs: number;
+  /** True once the thread's isolate is gone. */
+  readonly ended: boolean;
+  readonly engine: 'native' | 'v8-heap-profile' | 'pprof' | 'none';
+  readonly intervalBytes: number;
+  readonly stackDepth: number;
+  /** Samples V8 took in all epochs. */
+  readonly samples: number;
+  /** Births inside polled cohorts that no poll saw; null where the source cannot know. */
+  readonly missed: number | null;
+  /** Births outside cohorts. */
+  readonly skipped: number;
+  readonly cohorts: number;
+  readonly polls: number;
+  readonly pollNs: number;
+  readonly gcCycles: number;
+  /** The bytes clock at the last poll: bytes allocated on the JS heap since the start of sampling. */
+  readonly allocatedBytes: number;
+  readonly scavenge: PauseAggregate;
+  readonly markCompact: PauseAggregate;
+  readonly epochs: readonly EpochAggregate[];
+  readonly windows: readonly WindowAggregate[];
+  readonly contexts: readonly ContextAggregate[];
+  /** Contexts whose callers (or all) were folded away to stay within the cap. */
+  readonly foldedContexts: number;
+}

@@ -1,0 +1,10 @@
+/**
+ * profiler: ROLP's half. What samples V8's allocations, and what estimates from them how long the objects of
+ * an allocation context live: sample sources, cohorts, attribution levels and windows, the object lifetime
+ * distribution, its estimators and the profile document.
+ *
+ * What may not live here: where objects are placed (heap, pretenure), how a profile is shown (report), when
+ * one is written (register). The profiler knows nothing of rolp's heap.
+ */
+export type * from './aggregates.js';
+export type { SampleSource, SampleSourceOptions } from './sample-source.js';

@@ -1,0 +1,39 @@
+import type { AttributionLevel, ThreadAggregates } from './aggregates.js';
+
+/** How a source is to sample. Values are checked by whoever read them from the user. */
+export interface SampleSourceOptions {
+  /** Mean bytes between two samples. */
+  readonly intervalBytes: number;
+  /** Frames kept per sample, leaf first. */
+  readonly stackDepth: number;
+  /** Share of wall time that polls may take, in per cent; 0 polls at every GC. */
+  readonly budgetPercent: number;
+  /** Most contexts held; the coldest beyond are folded. */
+  readonly maxContexts: number;
+  /** The attribution level in force when sampling starts. */
+  readonly level: AttributionLevel;
+  /** Seed of the draw of cohorts; absent: drawn by the source. */
+  readonly seed?: number;
+}
+
+/**
+ * A door into V8's sampling heap profiler. The rest of the profiler does not know which one is open.
+ * One per isolate; all calls on that isolate's thread.
+ */
+export interface SampleSource {
+  readonly engine: 'native' | 'v8-heap-profile' | 'pprof';
+  /** One sentence on what this source cannot see, or null. */
+  readonly limitation: string | null;
+  /** @throws Error when sampling cannot start, with a reason for the user. */
+  start(options: SampleSourceOptions): void;
+  /** Stops sampling and forgets V8's samples; `read` still answers with what was counted. */
+  stop(): void;
+  /** Tells the source that births from now on happen under `level`. */
+  setLevel(level: AttributionLevel): void;
+  /** Starts a new epoch under another interval: every live sample is censored. */
+  setInterval(intervalBytes: number): void;
+  /** GC cycles since `start`: cheap, no poll. */
+  gcCycles(): number;
+  /** One last poll, then what was counted. Cost: one poll plus linear in contexts. */
+  read(): ThreadAggregates;
+}
