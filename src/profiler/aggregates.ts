@@ -47,6 +47,13 @@ export interface ContextAggregate {
   readonly objectsSquared: number;
   readonly bytes: number;
   readonly bytesSquared: number;
+  /**
+   * Cohorts dealt in turn to eight groups (cohort number modulo 8): per group the sums of weight and of weight x
+   * life in GC cycles (age at death, the middle of its interval; age so far of the living). Lives of one cohort
+   * are alike, since they meet the same mark-compacts: what differs between groups tells how much the confidence
+   * intervals must widen where not every cycle is a cohort. Absent: no widening.
+   */
+  readonly groups?: readonly (readonly [weight: number, weightedLife: number])[];
   /** All live samples at the last poll, in a cohort or not; objects and bytes weighted by sampling alone. */
   readonly live: { readonly samples: number; readonly objects: number; readonly bytes: number };
   /** Weighted deaths among the cohorts' samples: seen after a scavenge, or only after a mark-compact. */

@@ -15,11 +15,15 @@ export interface Estimate {
 
 /** Lifetime in one clock: from birth to the GC cycle that collected the object, that cycle included. */
 export interface LifetimeSummary {
-  /** Restricted to the observed span where living objects leave the tail open. */
+  /** Of min(lifetime, horizon): restricted to the observed span where living objects leave the tail open. */
   readonly mean: Estimate;
   readonly p50: Estimate;
   readonly p90: Estimate;
   readonly p99: Estimate;
+  /** The longest lifetime that could be observed; null without samples. */
+  readonly horizon: number | null;
+  /** Estimated share of objects that outlive the horizon; 0: the distribution is known to its end. */
+  readonly beyond: number;
 }
 
 export type LifetimeClass = 'young' | 'middle' | 'long';
