@@ -7,4 +7,8 @@
  * one is written (register). The profiler knows nothing of rolp's heap.
  */
 export type * from './aggregates.js';
+export { buildProfile, currentProcess, type ProcessInfo, type ProfileOptions } from './build-profile.js';
+export { parseFramePatterns } from './frame-filter.js';
+export { createFrameResolver, type FrameOptions, type FrameResolver } from './frames.js';
+export * from './profile.js';
 export type { SampleSource, SampleSourceOptions } from './sample-source.js';

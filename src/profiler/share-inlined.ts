@@ -1,0 +1,135 @@
+import type { AttributionLevel } from './aggregates.js';
+import { type ContextFrames, type ContextTally, tallyOf } from './context-tally.js';
+
+const DETAIL: Record<AttributionLevel, number> = { off: 0, sites: 1, calls: 2 };
+
+/** A context with how fast it allocates under two levels, in its bytes per byte allocated by the program. */
+interface Rates {
+  readonly tally: ContextTally;
+  /** Where nothing (or less) was hidden: in the window. */
+  readonly shown: number;
+  /** Where optimised code hides inlined functions. */
+  readonly hidden: number;
+}
+
+/**
+ * Brings the levels of a profile together. V8 shows an allocation of an inlined function at the function it was
+ * inlined into. A window shows both apart, so that what an outer function allocates outside the window beyond what
+ * it allocated inside is the work of the inner contexts that the window saw there and that are now seen less.
+ *
+ * For each outer context P: keep = its rate in the window; its inner contexts Q (those that look like P once
+ * some frames are inlined) have deficits, rate in the window - rate outside. P's births outside are moved to
+ * the Qs in proportion to deficits, the share kept being keep / (keep + deficits), and never more than the excess of
+ * P over keep, so that a program which changed its ways is not mistaken for one that was inlined. A Q wanted by
+ * several Ps is divided in proportion to their excesses. Totals are conserved; what was moved counts as
+ * estimated at its new place.
+ *
+ * @returns the contexts of all levels by key. Cost: linear in contexts x frames, plus the pairs that match.
+ */
+export function shareInlined(
+  levels: ReadonlyMap<AttributionLevel, ReadonlyMap<string, ContextTally>>,
+): Map<string, ContextTally> {
+  const merged = new Map<string, ContextTally>();
+  const ordered = [...levels.keys()].sort((a, b) => DETAIL[b] - DETAIL[a]);
+  const reference = ordered[0] === undefined ? undefined : levels.get(ordered[0])!;
+  for (const level of ordered) {
+    const tallies = levels.get(level)!;
+    const moves = reference === undefined || tallies === reference ? [] : findMoves(reference, tallies);
+    const kept = new Map<string, number>();
+    for (const { from, to, share } of moves) {
+      kept.set(from.context.key, (kept.get(from.context.key) ?? 1) - share);
+      const target = tallyOf(merged, to);
+      target.add(from, share);
+      target.estimatedBytes += from.bytes * share;
+    }
+    for (const [key, tally] of tallies) {
+      const share = kept.get(key) ?? 1;
+      // What rounding leaves of a context that was moved whole is none.
+      if (share > 1e-9) tallyOf(merged, tally.context).add(tally, share);
+    }
+  }
+  return merged;
+}
+
+/** That `share` of the births of `from` are taken for births in `to`. */
+export interface Move {
+  readonly from: ContextTally;
+  readonly to: ContextFrames;
+  readonly share: number;
+}
+
+/** See shareInlined. Shares of one `from` sum to at most 1. */
+export function findMoves(
+  reference: ReadonlyMap<string, ContextTally>,
+  outside: ReadonlyMap<string, ContextTally>,
+): Move[] {
+  const shownTotal = totalBytes(reference);
+  const hiddenTotal = totalBytes(outside);
+  if (!(shownTotal > 0 && hiddenTotal > 0)) return [];
+  const ratesOf = (tally: ContextTally): Rates => ({
+    tally,
+    shown: (reference.get(tally.context.key)?.bytes ?? 0) / shownTotal,
+    hidden: (outside.get(tally.context.key)?.bytes ?? 0) / hiddenTotal,
+  });
+  const inner = [...reference.values()].map(ratesOf).filter(({ shown, hidden }) => shown > hidden);
+  const byOuterFrame = indexByOuterFrames(inner);
+  const outer = [...outside.values()]
+    .map(ratesOf)
+    .filter(({ shown, hidden }) => hidden > shown)
+    .map((rates) => ({ ...rates, inner: innerContexts(rates.tally.context, byOuterFrame) }))
+    .filter((rates) => rates.inner.length > 0);
+  const wanted = new Map<Rates, number>();
+  for (const { shown, hidden, inner } of outer) {
+    for (const q of inner) wanted.set(q, (wanted.get(q) ?? 0) + (hidden - shown));
+  }
+  return outer.flatMap((p) => movesOf(p, wanted));
+}
+
+function movesOf(p: Rates & { inner: Rates[] }, wanted: ReadonlyMap<Rates, number>): Move[] {
+  const excess = p.hidden - p.shown;
+  const deficits = p.inner.map((q) => (q.shown - q.hidden) * (excess / wanted.get(q)!));
+  const sum = deficits.reduce((total, deficit) => total + deficit, 0);
+  const moved = Math.min(excess, (p.hidden * sum) / (p.shown + sum));
+  return p.inner.map((q, i) => ({
+    from: p.tally,
+    to: q.tally.context,
+    share: (moved / p.hidden) * (deficits[i]! / sum),
+  }));
+}
+
+function totalBytes(tallies: ReadonlyMap<string, ContextTally>): number {
+  let total = 0;
+  for (const { bytes } of tallies.values()) total += bytes;
+  return total;
+}
+
+/** Contexts by each frame that could be the leaf they are inlined into: any but their own leaf. */
+function indexByOuterFrames(contexts: readonly Rates[]): Map<string, Rates[]> {
+  const index = new Map<string, Rates[]>();
+  for (const rates of contexts) {
+    for (const key of new Set(rates.tally.context.keys.slice(1))) {
+      const list = index.get(key);
+      if (list === undefined) index.set(key, [rates]);
+      else list.push(rates);
+    }
+  }
+  return index;
+}
+
+function innerContexts(outer: ContextFrames, byOuterFrame: ReadonlyMap<string, Rates[]>): Rates[] {
+  return (byOuterFrame.get(outer.keys[0]!) ?? []).filter(({ tally }) => collapsesTo(tally.context, outer));
+}
+
+/**
+ * Whether `inner` looks like `outer` once some of its frames are inlined: outer's frames are among inner's in
+ * the same order, and both start at the same outermost frame. Where V8 cut inner's stack, outer (which has fewer
+ * frames and so reaches further out) may go on beyond inner's end.
+ */
+export function collapsesTo(inner: ContextFrames, outer: ContextFrames): boolean {
+  let matched = 0;
+  for (const key of inner.keys) {
+    if (matched < outer.keys.length && key === outer.keys[matched]) matched++;
+  }
+  if (matched === 0 || inner.keys.at(-1) !== outer.keys[matched - 1]) return false;
+  return inner.truncated || matched === outer.keys.length;
+}
