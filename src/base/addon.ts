@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -15,8 +16,9 @@ export interface AddonFailure {
 let cached: Addon | AddonFailure | undefined;
 
 /**
- * Loads the addon: the checkout's own build in native/build, else the prebuilt binary of the published
- * package for this platform and ABI. Tried once per isolate; never throws.
+ * Loads the addon: the checkout's own build, else the published package's prebuilt binary for this platform and
+ * ABI. Tried once per isolate; never throws. (Two computed paths, so no package is needed to find them:
+ * node-gyp-build looks for one build per checkout, while four Node versions share ours.)
  *
  * `ROLP_NO_ADDON=1` behaves as if none could be loaded (to try out the fallback, or to rule the addon out).
  *
@@ -29,10 +31,14 @@ export function loadAddon(): Addon | AddonFailure {
 
 function tryLoad(): Addon | AddonFailure {
   if (process.env.ROLP_NO_ADDON === '1') return { reason: 'ROLP_NO_ADDON=1 is set' };
+  const abi = process.versions.modules;
+  const platform = `${process.platform}-${process.arch}`;
   try {
-    const require = createRequire(import.meta.url);
-    const load = require('node-gyp-build') as (dir: string) => Addon;
-    return load(fileURLToPath(new URL('../../native/', import.meta.url)));
+    for (const path of [`build/${abi}/rolp.node`, `prebuilds/${platform}/rolp.abi${abi}.node`]) {
+      const file = fileURLToPath(new URL(`../../native/${path}`, import.meta.url));
+      if (existsSync(file)) return createRequire(import.meta.url)(file) as Addon;
+    }
+    return { reason: `there is no native addon for ${platform}, ABI ${abi}` };
   } catch (error) {
     return { reason: firstLine(error) };
   }

@@ -10,5 +10,6 @@ export type * from './aggregates.js';
 export { buildProfile, currentProcess, type ProcessInfo, type ProfileOptions } from './build-profile.js';
 export { parseFramePatterns } from './frame-filter.js';
 export { createFrameResolver, type FrameOptions, type FrameResolver } from './frames.js';
+export { NativeSource, nativeThreadStore, type ThreadRow, type ThreadStore } from './native-source.js';
 export * from './profile.js';
 export type { SampleSource, SampleSourceOptions } from './sample-source.js';

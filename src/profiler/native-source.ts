@@ -1,0 +1,137 @@
+import { threadId } from 'node:worker_threads';
+import { type Addon, type Clock, loadAddon, systemClock } from '../base/index.js';
+import type { AttributionLevel, ThreadAggregates } from './aggregates.js';
+import type { SampleSource, SampleSourceOptions } from './sample-source.js';
+
+/** A thread as the process-wide store lists it. */
+export interface ThreadRow {
+  /** Names the thread's counts in the store; never used twice in a process. */
+  readonly key: number;
+  readonly threadId: number;
+  /** True once the thread's isolate is gone. */
+  readonly ended: boolean;
+  /** Whether `markWritten` was called for what it holds now. */
+  readonly written: boolean;
+  /** Grows with everything counted. */
+  readonly version: number;
+}
+
+/** What this folder calls in native/src/addon.cc. */
+interface NativeAddon {
+  start(options: {
+    intervalBytes: number;
+    stackDepth: number;
+    budgetPercent: number;
+    maxContexts: number;
+    level: number;
+    seed: number;
+    threadId: number;
+    unixMs: number;
+  }): number;
+  stop(): void;
+  poll(): void;
+  setLevel(level: number): void;
+  setInterval(intervalBytes: number): void;
+  gcCycles(): number;
+  threads(): ThreadRow[];
+  read(key: number): string | null;
+  markWritten(key: number): void;
+  forget(key: number): void;
+}
+
+const levels: readonly AttributionLevel[] = ['off', 'sites', 'calls'];
+
+function nativeAddon(): NativeAddon {
+  const addon = loadAddon();
+  if ('reason' in addon && typeof addon.reason === 'string') throw new Error(addon.reason);
+  return addon as Addon as unknown as NativeAddon;
+}
+
+/**
+ * The sampler in the addon: it polls V8's samples in the GC prologue and misses none (v8-lifetimes.md section 2).
+ * All counting is done in C++; this class only hands over options and parses what was counted.
+ */
+export class NativeSource implements SampleSource {
+  readonly engine = 'native';
+  readonly limitation = null;
+  readonly #addon: NativeAddon;
+  readonly #clock: Clock;
+  #key: number | undefined;
+  #running = false;
+
+  /** @throws Error with the loader's reason when there is no addon for this Node. */
+  constructor(clock: Clock = systemClock) {
+    this.#addon = nativeAddon();
+    this.#clock = clock;
+  }
+
+  /** This thread's key in the store, from `start` on. */
+  get key(): number | undefined {
+    return this.#key;
+  }
+
+  start(options: SampleSourceOptions): void {
+    this.#key = this.#addon.start({
+      intervalBytes: options.intervalBytes,
+      stackDepth: options.stackDepth,
+      budgetPercent: options.budgetPercent,
+      maxContexts: options.maxContexts,
+      level: levels.indexOf(options.level),
+      seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
+      threadId,
+      unixMs: this.#clock.unixMs(),
+    });
+    this.#running = true;
+  }
+
+  stop(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#addon.stop();
+  }
+
+  setLevel(level: AttributionLevel): void {
+    this.#addon.setLevel(levels.indexOf(level));
+  }
+
+  /** @throws Error when V8's sampler was started by another tool: its interval is not ours to change. */
+  setInterval(intervalBytes: number): void {
+    this.#addon.setInterval(intervalBytes);
+  }
+
+  gcCycles(): number {
+    return this.#running ? this.#addon.gcCycles() : this.read().gcCycles;
+  }
+
+  read(): ThreadAggregates {
+    if (this.#key === undefined) throw new Error('NativeSource.read() before start()');
+    if (this.#running) this.#addon.poll();
+    const json = this.#addon.read(this.#key);
+    if (json === null) throw new Error('NativeSource.read(): the counts of this thread were forgotten');
+    return JSON.parse(json) as ThreadAggregates;
+  }
+}
+
+/** The counts of all threads of this process, running or gone, from whichever thread asks. */
+export interface ThreadStore {
+  threads(): readonly ThreadRow[];
+  /** As of the thread's last poll; null for a key that was forgotten. Cost: linear in its contexts, under a lock that the thread's next poll waits for. */
+  read(key: number): ThreadAggregates | null;
+  /** Ended threads that were written make room first: the store keeps at most 1024 ended threads and 64 MiB of them. */
+  markWritten(key: number): void;
+  forget(key: number): void;
+}
+
+/** @throws Error with the loader's reason when there is no addon for this Node. */
+export function nativeThreadStore(): ThreadStore {
+  const addon = nativeAddon();
+  return {
+    threads: () => addon.threads(),
+    read(key) {
+      const json = addon.read(key);
+      return json === null ? null : (JSON.parse(json) as ThreadAggregates);
+    },
+    markWritten: (key) => addon.markWritten(key),
+    forget: (key) => addon.forget(key),
+  };
+}
