@@ -1,0 +1,10 @@
+/**
+ * common: what the three workloads share. The interface between an engine and the harness, the checksum by
+ * which variants are compared, the generators of requests, and the corpora that requests are drawn from.
+ *
+ * What may not live here: anything that knows how one of the engines stores its data, or how time is taken.
+ */
+export { mixFloat, mixInt, mixString } from './checksum.js';
+export { type Corpus, loadCorpus, loadPointers, type PointerGraph } from './corpus.js';
+export type { Engine, OffHeapBytes, Prepared, StopWork, Workload, WorkloadOptions } from './engine.js';
+export { invertibleHash, Latest, ScrambledZipfian, Zipfian } from './ycsb.js';
