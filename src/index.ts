@@ -1,2 +1,2 @@
 /** rolp: see README.md. The profiler, the generational heap and the cache in one import. */
-export {};
+export * from './heap/index.js';

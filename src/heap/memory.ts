@@ -1,0 +1,49 @@
+/**
+ * The slabs' bytes as inner loops see them: one typed array per element type and slab, in plain arrays that
+ * a loop can hoist. An address `a` (in units) lies in slab `a >>> slabShift`; its header's first byte there is
+ * `(a & slabMask) << unitShift`, its payload's first byte 8 further.
+ *
+ * A slab that went back to the system has empty arrays in its place.
+ */
+export class SlabMemory {
+  readonly u8: Uint8Array[] = [];
+  readonly i8: Int8Array[] = [];
+  readonly u16: Uint16Array[] = [];
+  readonly i16: Int16Array[] = [];
+  readonly u32: Uint32Array[] = [];
+  readonly i32: Int32Array[] = [];
+  readonly f32: Float32Array[] = [];
+  readonly f64: Float64Array[] = [];
+  readonly u64: BigUint64Array[] = [];
+  readonly i64: BigInt64Array[] = [];
+  /** log2 of the bytes of an address unit: 3, or more for heaps past 16 GiB. */
+  readonly unitShift: number;
+  readonly unitBytes: number;
+  /** log2 of the units of a slab's span of addresses. */
+  readonly slabShift: number;
+  readonly slabMask: number;
+  /** log2 of the 32-bit words of a unit: `(a & slabMask) << wordShift` indexes `i32` at the header. */
+  readonly wordShift: number;
+
+  constructor(unitShift: number, slabShift: number) {
+    this.unitShift = unitShift;
+    this.unitBytes = 1 << unitShift;
+    this.slabShift = slabShift;
+    this.slabMask = 2 ** slabShift - 1;
+    this.wordShift = unitShift - 2;
+  }
+
+  /** Maps slab `slab` to `buffer` from `byteOffset` to the buffer's end. */
+  map(slab: number, buffer: ArrayBufferLike, byteOffset: number): void {
+    this.u8[slab] = new Uint8Array(buffer, byteOffset);
+    this.i8[slab] = new Int8Array(buffer, byteOffset);
+    this.u16[slab] = new Uint16Array(buffer, byteOffset);
+    this.i16[slab] = new Int16Array(buffer, byteOffset);
+    this.u32[slab] = new Uint32Array(buffer, byteOffset);
+    this.i32[slab] = new Int32Array(buffer, byteOffset);
+    this.f32[slab] = new Float32Array(buffer, byteOffset);
+    this.f64[slab] = new Float64Array(buffer, byteOffset);
+    this.u64[slab] = new BigUint64Array(buffer, byteOffset);
+    this.i64[slab] = new BigInt64Array(buffer, byteOffset);
+  }
+}

@@ -1,0 +1,169 @@
+import {
+  type Clock,
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  systemClock,
+} from '../base/index.js';
+import { GenerationTable } from './generation-table.js';
+import { MAX_REGION_BYTES, MIN_REGION_BYTES, NUMBERED_GENERATIONS } from './layout.js';
+import { PauseLog } from './pauses.js';
+import { RegionSpace, type SpaceShape } from './region-space.js';
+import { SiteTable } from './site-table.js';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const MAX_SLAB_BYTES = 64 * MiB;
+const MIN_REGIONS = 4;
+
+export interface HeapOptions {
+  /** All that the heap may hold: blocks, headers, tables, owners' reservations. Default 256 MiB. */
+  readonly maxBytes?: number;
+  /** Bytes of a region: a power of two, 256 B to 1 MiB. Default about maxBytes / 256. */
+  readonly regionBytes?: number;
+  /** How many of the numbered generations are dynamic: 1 to 14, default 14. 15 is always permanent. */
+  readonly generations?: number;
+  /** Bytes allocated per heap cycle. Default maxBytes / 32, at least 4 regions. */
+  readonly cycleBytes?: number;
+  /** Blocks start at multiples of this: a power of two, 8 to 64. Default 8, 16 for heaps near 16 GiB and past. */
+  readonly alignBytes?: number;
+  /** Slots of the handle table: a power of two. Fewer leave more tag bits to detect stale refs. */
+  readonly maxRefs?: number;
+  /** A retired region with less than this share live is fragmented. Default 0.65 (G1's). */
+  readonly liveThreshold?: number;
+  /** Evacuation begins when this share of the bytes in use is dead. Default 0.1 (G1's heap waste). */
+  readonly wasteThreshold?: number;
+  /** Heap cycles for which a fragmented region is left to die by itself before it is evacuated. Default 1. */
+  readonly settleCycles?: number;
+  /** Time that one evacuation step may take, in ms. Default 0.5. */
+  readonly stepBudgetMs?: number;
+  /** One block in this many carries its birth, for ages: default 64; 1 every block, 0 none. */
+  readonly sampleEvery?: number;
+  /** Heap cycles after which an empty slab goes back to the system. Default 4. */
+  readonly shrinkAfterCycles?: number;
+  /** Slabs are SharedArrayBuffers. Default false. See docs/heap.md for what other threads may do. */
+  readonly shared?: boolean;
+  /** Give pages back in place when the addon can. Default true. */
+  readonly decommit?: boolean;
+  /** Poison freed memory and check it: slow, for tests. Default false. */
+  readonly debug?: boolean;
+  /** Fill blocks with zeroes. Default false: a new block holds whatever was there. */
+  readonly zeroFill?: boolean;
+  /** Shown in events and messages. Default 'heap'. */
+  readonly name?: string;
+  /** The clock for pauses and step budgets. */
+  readonly clock?: Clock;
+}
+
+/** Every option with its value, and what follows from them. */
+export interface HeapConfig extends Required<Omit<HeapOptions, 'alignBytes' | 'maxRefs'>> {
+  readonly shape: SpaceShape;
+  readonly slotBits: number;
+  readonly handleChunkShift: number;
+  /** Most live units of a fragmented region. */
+  readonly liveLimit: number;
+}
+
+function floorPowerOfTwo(value: number): number {
+  return 2 ** Math.floor(Math.log2(value));
+}
+
+function checkPowerOfTwo(name: string, value: number, min: number, max: number): number {
+  checkInteger(name, value, min, max);
+  if (!Number.isInteger(Math.log2(value)))
+    throw new RangeError(`${name} must be a power of two, got ${value}`);
+  return value;
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.min(max, Math.max(min, value));
+}
+
+function resolveClock(clock: Clock | undefined): Clock {
+  if (clock === undefined) return systemClock;
+  checkFunction('GenerationalHeap.clock.nowMs', clock.nowMs);
+  return clock;
+}
+
+/**
+ * Checks options and fills in what was left out.
+ *
+ * @throws TypeError, RangeError naming the option.
+ */
+export function resolveOptions(options: HeapOptions): HeapConfig {
+  const at = (option: string): string => `GenerationalHeap.${option}`;
+  const maxBytes = checkInteger(at('maxBytes'), options.maxBytes ?? 256 * MiB, 16 * KiB, 2 ** 38);
+  const regionBytes = checkPowerOfTwo(
+    at('regionBytes'),
+    options.regionBytes ?? clamp(floorPowerOfTwo(maxBytes / 256), MIN_REGION_BYTES, MAX_REGION_BYTES),
+    MIN_REGION_BYTES,
+    MAX_REGION_BYTES,
+  );
+  // An address is below 2^31 units. A quarter is left for spans that hold no memory.
+  let leastAlign = 8;
+  while (maxBytes * 1.25 > 2 ** 31 * leastAlign) leastAlign *= 2;
+  const alignBytes = checkPowerOfTwo(at('alignBytes'), options.alignBytes ?? leastAlign, leastAlign, 128);
+  const slabBytes = clamp(floorPowerOfTwo(maxBytes / 64), regionBytes, MAX_SLAB_BYTES);
+  const shape: SpaceShape = {
+    regionBytes,
+    slabBytes,
+    unitShift: Math.log2(alignBytes),
+    shared: checkBoolean(at('shared'), options.shared ?? false),
+    decommit: checkBoolean(at('decommit'), options.decommit ?? true),
+  };
+  const slotBits = Math.log2(
+    checkPowerOfTwo(
+      at('maxRefs'),
+      options.maxRefs ?? clamp(2 ** Math.ceil(Math.log2(maxBytes / 32)), 1024, 2 ** 27),
+      16,
+      2 ** 29,
+    ),
+  );
+  const chunkBytes = clamp(floorPowerOfTwo(maxBytes / 512), 64, 256 * KiB);
+  const liveThreshold = checkNumber(at('liveThreshold'), options.liveThreshold ?? 0.65, 0, 0.95);
+  const config: HeapConfig = {
+    maxBytes,
+    regionBytes,
+    generations: checkInteger(at('generations'), options.generations ?? 14, 1, 14),
+    cycleBytes: checkInteger(
+      at('cycleBytes'),
+      options.cycleBytes ?? Math.max(Math.ceil(maxBytes / 32), 4 * regionBytes),
+      256,
+      2 ** 33,
+    ),
+    liveThreshold,
+    wasteThreshold: checkNumber(at('wasteThreshold'), options.wasteThreshold ?? 0.1, 0, 1),
+    settleCycles: checkInteger(at('settleCycles'), options.settleCycles ?? 1, 0, 1e6),
+    stepBudgetMs: checkNumber(at('stepBudgetMs'), options.stepBudgetMs ?? 0.5, 0.01, 1e6),
+    sampleEvery: checkInteger(at('sampleEvery'), options.sampleEvery ?? 64, 0, 2 ** 20),
+    shrinkAfterCycles: checkInteger(at('shrinkAfterCycles'), options.shrinkAfterCycles ?? 4, 0, 1e9),
+    shared: shape.shared,
+    decommit: shape.decommit,
+    debug: checkBoolean(at('debug'), options.debug ?? false),
+    zeroFill: checkBoolean(at('zeroFill'), options.zeroFill ?? false),
+    name: options.name ?? 'heap',
+    clock: resolveClock(options.clock),
+    shape,
+    slotBits,
+    handleChunkShift: Math.log2(chunkBytes / 4),
+    liveLimit: Math.floor((liveThreshold * regionBytes) / alignBytes),
+  };
+  const least = fixedBytes(config) + MIN_REGIONS * regionBytes + chunkBytes;
+  if (maxBytes < least) {
+    throw new RangeError(
+      `${at('maxBytes')} must be at least ${least} for regions of ${regionBytes} bytes, got ${maxBytes}`,
+    );
+  }
+  return config;
+}
+
+/** Bytes of the tables that a heap has from the start. */
+export function fixedBytes(config: HeapConfig): number {
+  return (
+    RegionSpace.tableBytesFor(config.maxBytes, config.shape) +
+    GenerationTable.bytesFor(NUMBERED_GENERATIONS) +
+    SiteTable.firstBytes +
+    PauseLog.bytes
+  );
+}

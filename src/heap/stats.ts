@@ -1,0 +1,162 @@
+import type { HeapCore } from './core.js';
+import type { GenerationCounters } from './generation-table.js';
+import { AGE_COLUMNS, NUMBERED_GENERATIONS } from './layout.js';
+import {
+  ABSENT,
+  CONDEMNED,
+  DESTINATION,
+  FRAGMENTED,
+  FREE,
+  HUMONGOUS,
+  HUMONGOUS_REST,
+  OPEN,
+} from './region-space.js';
+import type { Generation } from './types.js';
+
+/** See `GenerationalHeap.bytes`. */
+export interface HeapBytes {
+  readonly committed: number;
+  readonly used: number;
+  readonly live: number;
+  readonly free: number;
+  readonly max: number;
+}
+
+export interface GenerationStats extends GenerationCounters {
+  readonly generation: Generation;
+  readonly evacuateTo: Generation;
+  readonly epoch: number;
+  readonly regions: number;
+  readonly fragmentedRegions: number;
+  readonly liveBytes: number;
+  /** Sampled ages at death in heap cycles: columns 0 to 15 one cycle each, then one a doubling. */
+  readonly ages: readonly number[];
+}
+
+export interface SiteStats {
+  readonly site: number;
+  readonly name: string;
+  /** Bytes of the site found live in fragmented regions, and so moved. */
+  readonly fragmentedBytes: number;
+  readonly ages: readonly number[];
+}
+
+export interface HeapStats {
+  readonly cycle: number;
+  readonly bytes: HeapBytes;
+  /** Totals over all generations, ended ones included. */
+  readonly totals: GenerationCounters;
+  readonly generations: readonly GenerationStats[];
+  readonly sites: readonly SiteStats[];
+  readonly refs: { readonly live: number; readonly max: number; readonly reusesDetected: number };
+  readonly regions: {
+    readonly bytes: number;
+    readonly free: number;
+    readonly inUse: number;
+    readonly fragmented: number;
+    readonly condemned: number;
+  };
+  readonly slabs: { readonly bytes: number; readonly grown: number; readonly givenBack: number };
+  /** Ages at death of blocks in anonymous generations. */
+  readonly anonymousAges: readonly number[];
+}
+
+/** Units handed out in `region` so far, whatever its state. */
+export function usedUnits(core: HeapCore, region: number): number {
+  const { space, generations } = core;
+  const g = space.generation[region]!;
+  const start = region << space.regionShift;
+  if (space.state[region] === OPEN) return generations.top[g]! - start;
+  if (space.state[region] === DESTINATION) return generations.destinationTop[g]! - start;
+  return space.used[region]!;
+}
+
+function holdsBlocks(state: number): boolean {
+  return state !== ABSENT && state !== FREE && state !== CONDEMNED && state !== HUMONGOUS_REST;
+}
+
+export function heapBytes(core: HeapCore): HeapBytes {
+  const { space } = core;
+  let live = 0;
+  for (let r = 0; r < space.top; r++) {
+    if (holdsBlocks(space.state[r]!)) live += usedUnits(core, r) - space.freed[r]!;
+  }
+  const used = core.usedBytes();
+  return {
+    committed: core.budget.committed,
+    used,
+    live: live * core.memory.unitBytes,
+    free: core.budget.max - used,
+    max: core.budget.max,
+  };
+}
+
+function generationStats(core: HeapCore, g: number): GenerationStats {
+  const { space, generations } = core;
+  let regions = 0;
+  let fragmentedRegions = 0;
+  let liveUnits = 0;
+  for (let r = generations.head[g]!; r !== -1; r = space.next[r]!) {
+    regions += space.state[r] === HUMONGOUS ? core.humongousRegions(r) : 1;
+    if (space.state[r] === FRAGMENTED) fragmentedRegions++;
+    liveUnits += usedUnits(core, r) - space.freed[r]!;
+  }
+  const inOpen =
+    generations.end[g] === 0 ? 0 : generations.top[g]! - (generations.end[g]! - space.regionUnits);
+  return {
+    generation: generations.ids[g] as Generation,
+    evacuateTo: generations.ids[generations.evacuateTo[g]!] as Generation,
+    epoch: generations.epoch[g]!,
+    regions,
+    fragmentedRegions,
+    liveBytes: liveUnits * core.memory.unitBytes,
+    bytesAllocated: generations.bytesAllocated[g]! + inOpen * core.memory.unitBytes,
+    bytesEvacuated: generations.bytesEvacuated[g]!,
+    regionsFreedWhole: generations.regionsFreedWhole[g]!,
+    regionsEvacuated: generations.regionsEvacuated[g]!,
+    regionsReleased: generations.regionsReleased[g]!,
+    ages: g < NUMBERED_GENERATIONS ? agesRow(core.ages, g) : [],
+  };
+}
+
+function agesRow(table: Uint32Array, row: number): number[] {
+  return Array.from(table.subarray(row * AGE_COLUMNS, (row + 1) * AGE_COLUMNS));
+}
+
+export function heapStats(core: HeapCore): HeapStats {
+  const { space, generations, sites, handles } = core;
+  const byGeneration: GenerationStats[] = [];
+  const totals: GenerationCounters = { ...generations.ended };
+  for (let g = 1; g < generations.count; g++) {
+    if (generations.ids[g]! <= 0) continue;
+    const stats = generationStats(core, g);
+    byGeneration.push(stats);
+    totals.bytesAllocated += stats.bytesAllocated;
+    totals.bytesEvacuated += stats.bytesEvacuated;
+    totals.regionsFreedWhole += stats.regionsFreedWhole;
+    totals.regionsEvacuated += stats.regionsEvacuated;
+    totals.regionsReleased += stats.regionsReleased;
+  }
+  return {
+    cycle: core.cycle,
+    bytes: heapBytes(core),
+    totals,
+    generations: byGeneration,
+    sites: sites.names.map((name, site) => ({
+      site,
+      name,
+      fragmentedBytes: sites.fragmentedBytes[site]!,
+      ages: agesRow(sites.ages, site),
+    })),
+    refs: { live: handles.liveCount, max: handles.slotMask, reusesDetected: handles.tagMask },
+    regions: {
+      bytes: space.regionBytes,
+      free: space.freeCount,
+      inUse: space.committedCount - space.freeCount,
+      fragmented: core.evacuator.candidates,
+      condemned: space.condemnedCount,
+    },
+    slabs: { bytes: space.slabBytes, grown: space.slabsGrown, givenBack: space.slabsGivenBack },
+    anonymousAges: agesRow(core.ages, NUMBERED_GENERATIONS),
+  };
+}

@@ -1,0 +1,131 @@
+import { channels } from './channels.js';
+import type { HeapCore } from './core.js';
+import { OWNER_SHIFT, STAMPED } from './layout.js';
+import { CONDEMNED, FRAGMENTED, HAS_OWNED, HUMONGOUS, NONE, PIN_MASK } from './region-space.js';
+import type { Address, Ref } from './types.js';
+
+/**
+ * Releases generations and regions. A release costs O(regions): it marks the regions condemned, which makes
+ * every ref into them stale at once; the slots of their blocks are swept later, region by region, in steps
+ * or when room is needed.
+ */
+export class Sweeper {
+  readonly #core: HeapCore;
+  /** Ends of the list of condemned regions, as lists in `space.next` want them. */
+  readonly #head: Int32Array = new Int32Array([NONE]);
+  readonly #tail: Int32Array = new Int32Array([NONE]);
+
+  constructor(core: HeapCore) {
+    this.#core = core;
+  }
+
+  /**
+   * Releases all regions of generation `g`.
+   *
+   * @param ends the generation ends with it: its condemned regions must not be counted to its successor.
+   * @returns the bytes in the blocks that were still live.
+   */
+  release(g: number, ends: boolean): number {
+    const core = this.#core;
+    const { space, generations } = core;
+    for (let r = generations.head[g]!; r !== NONE; r = space.next[r]!) {
+      if ((space.pins[r]! & PIN_MASK) !== 0) {
+        throw new Error(`generation ${generations.ids[g]} has pinned blocks; unpin them before its release`);
+      }
+    }
+    core.retire(g);
+    core.retireDestination(g);
+    let regions = 0;
+    let bytes = 0;
+    for (let r = generations.head[g]!; r !== NONE; ) {
+      const next = space.next[r]!;
+      bytes += this.condemn(r);
+      if (ends && space.state[r] === CONDEMNED) space.generation[r] = 0;
+      regions++;
+      r = next;
+    }
+    generations.epoch[g]!++;
+    if (channels.release.hasSubscribers) {
+      channels.release.publish({ heap: core.config.name, generation: generations.ids[g], regions, bytes });
+    }
+    return bytes;
+  }
+
+  /** Releases one retired region. @returns the bytes of blocks that were live in it. */
+  condemn(region: number): number {
+    const core = this.#core;
+    const { space, generations } = core;
+    const g = space.generation[region]!;
+    const bytes = (space.used[region]! - space.freed[region]!) * core.memory.unitBytes;
+    generations.regionsReleased[g]!++;
+    if (space.state[region] === HUMONGOUS) {
+      this.#sweepBlock((region << space.regionShift) as Address, g);
+      core.freeRegion(region, false);
+      return bytes;
+    }
+    if (space.state[region] === FRAGMENTED) core.evacuator.candidates--;
+    space.unlink(region, g, generations.head, generations.tail);
+    space.state[region] = CONDEMNED;
+    space.link(region, 0, this.#head, this.#tail);
+    space.condemnedCount++;
+    // Owners keep addresses without a check of their own: they are told now.
+    if ((space.pins[region]! & HAS_OWNED) !== 0) this.#sweep(region);
+    return bytes;
+  }
+
+  unlink(region: number): void {
+    this.#core.space.unlink(region, 0, this.#head, this.#tail);
+    this.#core.space.condemnedCount--;
+  }
+
+  /** Sweeps the oldest condemned region. @returns false if there was none. */
+  sweepRegion(): boolean {
+    const region = this.#head[0]!;
+    if (region === NONE) return false;
+    this.#sweep(region);
+    return true;
+  }
+
+  /** Sweeps until `deadlineMs`, at least one region. */
+  sweepUntil(deadlineMs: number): void {
+    while (this.sweepRegion() && this.#core.clock.nowMs() < deadlineMs);
+  }
+
+  #sweep(region: number): void {
+    const core = this.#core;
+    const { space } = core;
+    const g = space.generation[region]!;
+    let address = region << space.regionShift;
+    const end = address + space.used[region]!;
+    let live = space.used[region]! - space.freed[region]!;
+    while (live > 0 && address < end) {
+      const word1 = this.#word1(address);
+      const units = core.blockUnits(word1);
+      if (this.#sweepBlock(address as Address, g)) live -= units;
+      address += units;
+    }
+    space.freed[region] = space.used[region]!;
+    core.freeRegion(region, false);
+  }
+
+  #word1(address: number): number {
+    const { memory } = this.#core;
+    return memory.i32[address >>> memory.slabShift]![((address & memory.slabMask) << memory.wordShift) + 1]!;
+  }
+
+  /** Ends one block. @returns whether it was live. */
+  #sweepBlock(address: Address, g: number): boolean {
+    const core = this.#core;
+    const { memory } = core;
+    const i32 = memory.i32[address >>> memory.slabShift]!;
+    const at = (address & memory.slabMask) << memory.wordShift;
+    const word0 = i32[at]!;
+    if (word0 === 0) return false;
+    if (word0 > 0) core.handles.release(word0 as Ref);
+    else core.owners[(word0 >>> OWNER_SHIFT) & 0x7fff]?.released?.(address);
+    const word1 = i32[at + 1]!;
+    if ((word1 & STAMPED) !== 0) core.noteDeath(address, core.blockUnits(word1), word1, g);
+    i32[at] = 0;
+    return true;
+  }
+}
