@@ -74,7 +74,7 @@ export class Dictionary {
 
   #run(query, prefix) {
     const hits = this.#index.search(query, {
-      prefix: prefix && ((term, i, terms) => i === terms.length - 1),
+      prefix: prefix && ((_term, i, terms) => i === terms.length - 1),
     });
     return {
       total: hits.length,

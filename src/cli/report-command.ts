@@ -1,0 +1,105 @@
+import { parseArgs } from 'node:util';
+import { checkInteger, checkOneOf } from '../base/index.js';
+import type { Profile } from '../profiler/index.js';
+import {
+  findProfileFiles,
+  formatReport,
+  type ReportOptions,
+  readProfile,
+  SORT_KEYS,
+  selectContexts,
+} from '../report/index.js';
+import { UsageError } from './usage.js';
+
+const DEFAULT_TOP = 20;
+
+/** What `rolp report --help` prints. */
+export const REPORT_HELP: string = `Usage: rolp report [options] FILE...
+
+Prints what profiles say: a table of allocation contexts. FILE is a profile or a directory of profiles.
+
+Options:
+  --top N         contexts shown at most (default ${DEFAULT_TOP})
+  --sort KEY      ${SORT_KEYS.join(', ')} (default survived)
+  --filter TEXT   only contexts with this text in a function, a file, their class or id
+  --json          the chosen contexts as JSON: {"profiles": [{"file", ...profile}]}
+  --help          this page
+`;
+
+interface LoadedProfile {
+  readonly file: string;
+  readonly profile: Profile;
+}
+
+/**
+ * `rolp report`.
+ * @throws UsageError, or ProfileFileError for the first file that cannot be reported on.
+ */
+export function reportCommand(args: readonly string[]): void {
+  const { values, positionals } = parse(args);
+  if (values.help) {
+    process.stdout.write(REPORT_HELP);
+    return;
+  }
+  if (positionals.length === 0) throw new UsageError('report: name a profile or a directory of profiles');
+  const options = reportOptions(values);
+  const loaded = positionals.flatMap(findProfileFiles).map((file) => ({ file, profile: readProfile(file) }));
+  // A reader such as `head` may leave before all is printed.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  process.stdout.write(
+    values.json ? jsonReport(loaded, options) : textReport(loaded, options, process.stdout.columns),
+  );
+}
+
+/** The report that `rolp run` prints at the end. */
+export function textReport(
+  loaded: readonly LoadedProfile[],
+  options: ReportOptions = { sort: 'survived', top: DEFAULT_TOP, filter: '' },
+  width: number | undefined = undefined,
+): string {
+  return loaded
+    .map(({ file, profile }) => formatReport(file, profile, options, width ?? Number.POSITIVE_INFINITY))
+    .join('\n');
+}
+
+function jsonReport(loaded: readonly LoadedProfile[], options: ReportOptions): string {
+  const profiles = loaded.map(({ file, profile }) => ({
+    file,
+    ...profile,
+    contexts: selectContexts(profile, options).contexts,
+  }));
+  return `${JSON.stringify({ profiles }, null, 2)}\n`;
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        top: { type: 'string', default: String(DEFAULT_TOP) },
+        sort: { type: 'string', default: 'survived' },
+        filter: { type: 'string', default: '' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(`report: ${(error as Error).message}`);
+  }
+}
+
+function reportOptions(values: { top: string; sort: string; filter: string }): ReportOptions {
+  try {
+    const top = /^\d+$/.test(values.top) ? Number(values.top) : values.top;
+    return {
+      top: checkInteger('--top', top, 1, 1_000_000),
+      sort: checkOneOf('--sort', values.sort, SORT_KEYS),
+      filter: values.filter,
+    };
+  } catch (error) {
+    throw new UsageError(`report: ${(error as Error).message}`);
+  }
+}

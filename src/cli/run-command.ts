@@ -1,0 +1,133 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { parseSetting, SETTINGS, SettingError, type SettingRow } from '../register/settings.js';
+import { findProfileFiles, ProfileFileError, readProfile } from '../report/index.js';
+import { textReport } from './report-command.js';
+import { UsageError, wrap } from './usage.js';
+
+const PRELOAD = fileURLToPath(new URL('../register/index.js', import.meta.url));
+/** Sent on to the app. SIGINT is not: the terminal sends it to both. */
+const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGQUIT'];
+
+/** What `rolp run --help` prints. */
+export const RUN_HELP: string = `Usage: rolp run [options] app.js [arguments]
+       rolp run [options] -- [node options] app.js [arguments]
+
+Runs an app under node as it is, profiles it, and prints the report when it has ended. The report goes to
+stderr, since stdout is the app's. The exit code, or the signal, is the app's.
+
+Options (each is also an environment variable, which the option wins over):
+${SETTINGS.map(settingHelp).join('\n')}
+  --help
+      this page
+`;
+
+function settingHelp(setting: SettingRow): string {
+  const value = setting.placeholder === null ? '' : ` ${setting.placeholder}`;
+  const standard =
+    setting.placeholder === null || setting.default === '' ? '' : ` (default ${setting.default})`;
+  return `  --${setting.option}${value}, ${setting.env}\n      ${wrap(setting.help + standard, 96, 6)}`;
+}
+
+/**
+ * `rolp run`. Returns at once; the app's end sets this process's end.
+ * @throws UsageError before the app starts.
+ */
+export function runCommand(args: readonly string[]): void {
+  const { own, app } = splitAtApp(args);
+  const values = parse(own);
+  if (values.help) {
+    process.stdout.write(RUN_HELP);
+    return;
+  }
+  if (app.length === 0) throw new UsageError('run: name the app to run, as for node; see rolp run --help');
+  const env = appEnvironment(values);
+  const child = spawn(process.execPath, ['--require', PRELOAD, ...app], { stdio: 'inherit', env });
+  child.on('error', (error) => {
+    process.stderr.write(`rolp: run: node could not be started: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  const ignore = (): void => {};
+  process.on('SIGINT', process.stdin.isTTY ? ignore : () => child.kill('SIGINT'));
+  for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => {
+    printReport(env.ROLP_OUT_DIR!, child.pid!);
+    if (signal === null) process.exitCode = code ?? 1;
+    else endBySignal(signal);
+  });
+}
+
+/** rolp's own options end at the first word that is none, or at `--`. */
+function splitAtApp(args: readonly string[]): { own: string[]; app: string[] } {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === '--') return { own: args.slice(0, i), app: args.slice(i + 1) };
+    if (!arg.startsWith('-') || arg === '-') return { own: args.slice(0, i), app: args.slice(i) };
+    const setting = SETTINGS.find(({ option }) => arg === `--${option}`);
+    if (setting !== undefined && setting.placeholder !== null) i++;
+  }
+  return { own: [...args], app: [] };
+}
+
+function parse(args: string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(
+    SETTINGS.map(({ option, placeholder }) => [
+      option,
+      { type: placeholder === null ? ('boolean' as const) : ('string' as const) },
+    ]),
+  );
+  try {
+    return parseArgs({ args, options: { ...options, help: { type: 'boolean', short: 'h' } } })
+      .values as Record<string, string | boolean | undefined>;
+  } catch (error) {
+    throw new UsageError(`run: ${(error as Error).message}`);
+  }
+}
+
+/** The app's environment: ours, with the options given and an absolute directory, which its children share. */
+function appEnvironment(values: Record<string, string | boolean | undefined>): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  for (const setting of SETTINGS) {
+    const given = values[setting.option];
+    const text = given === true ? '1' : (given as string | undefined);
+    if (text !== undefined) env[setting.env] = text;
+    try {
+      if (text !== undefined) parseSetting(setting, `--${setting.option}`, text);
+      else parseSetting(setting, setting.env, env[setting.env] || setting.default);
+    } catch (error) {
+      if (error instanceof SettingError) throw new UsageError(`run: ${error.message}`);
+      throw error;
+    }
+  }
+  const outDir = SETTINGS.find(({ key }) => key === 'outDir')!;
+  env.ROLP_OUT_DIR = resolve(env.ROLP_OUT_DIR || outDir.default);
+  return env;
+}
+
+function printReport(directory: string, pid: number): void {
+  try {
+    const files = existsSync(directory) ? findProfileFiles(directory) : [];
+    const own = files.filter((file) => new RegExp(`rolp-${pid}-\\d+(-\\d+)?\\.json$`).test(file));
+    if (own.length === 0) {
+      process.stderr.write(`rolp: the app wrote no profile to ${directory}\n`);
+      return;
+    }
+    const loaded = own.map((file) => ({ file, profile: readProfile(file) }));
+    process.stderr.write(`\n${textReport(loaded, undefined, process.stderr.columns)}`);
+  } catch (error) {
+    if (!(error instanceof ProfileFileError)) throw error;
+    process.stderr.write(`rolp: ${error.message}\n`);
+  }
+}
+
+/** Ends as the app ended, so that a shell or supervisor sees no difference. */
+function endBySignal(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // Signals that do not end a process, or that Node blocks: the exit code a shell would give.
+  process.exitCode = 128 + (constants.signals[signal] ?? 0);
+}

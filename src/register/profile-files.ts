@@ -1,0 +1,85 @@
+import { linkSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where a process's profiles go, and what keeps its file names apart from those of another with its pid. */
+export interface ProfilePlace {
+  readonly directory: string;
+  readonly pid: number;
+  /** Empty, or `-2`, `-3`, … where files of an earlier process with this pid lie (pid 1 of each container). */
+  readonly suffix: string;
+}
+
+/** Path of a thread's profile. */
+export function profilePath(place: ProfilePlace, threadId: number): string {
+  return join(place.directory, `rolp-${place.pid}-${threadId}${place.suffix}.json`);
+}
+
+/**
+ * Makes the directory and takes the names `rolp-<pid>-*` in it for this process, by writing a first file. No file
+ * is ever written over that was there before, also when two processes with one pid (in two containers)
+ * start together on a shared directory: the name is taken by a hard link, which exactly one of them gets.
+ *
+ * @param text what the first file says.
+ * @throws the file system's error when the directory cannot be made or written to.
+ */
+export function claimPlace(directory: string, pid: number, threadId: number, text: string): ProfilePlace {
+  mkdirSync(directory, { recursive: true });
+  const draft = draftPath(directory, pid, threadId);
+  writeFileSync(draft, text);
+  try {
+    for (let number = 1; ; number++) {
+      const place = { directory, pid, suffix: number === 1 ? '' : `-${number}` };
+      if (!isTaken(place) && takeName(draft, profilePath(place, threadId))) return place;
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * Writes a thread's profile so that a reader sees the old one or the new one, never a part.
+ * @throws the file system's error; what was there before is then still there.
+ */
+export function writeProfile(place: ProfilePlace, threadId: number, text: string): string {
+  const path = profilePath(place, threadId);
+  const draft = draftPath(place.directory, place.pid, threadId);
+  try {
+    writeFileSync(draft, text);
+    renameSync(draft, path);
+  } catch (error) {
+    rmSync(draft, { force: true });
+    throw error;
+  }
+  return path;
+}
+
+let drafts = 0;
+
+/** Random enough for two processes with one pid, and never `rolp-*.json`, so that no reader takes it for a profile. */
+function draftPath(directory: string, pid: number, threadId: number): string {
+  const unique = `${process.hrtime.bigint().toString(36)}${drafts++}`;
+  return join(directory, `.rolp-${pid}-${threadId}-${unique}.tmp`);
+}
+
+function isTaken(place: ProfilePlace): boolean {
+  const name = new RegExp(`^rolp-${place.pid}-\\d+${place.suffix}\\.json$`);
+  return readdirSync(place.directory).some((file) => name.test(file));
+}
+
+function takeName(draft: string, path: string): boolean {
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+  }
+  // No hard links here (some network and FUSE file systems): take the name by an empty file, then fill it.
+  try {
+    writeFileSync(path, '', { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+  renameSync(draft, path);
+  return true;
+}

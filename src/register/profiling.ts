@@ -1,0 +1,52 @@
+import { loadAddon } from '../base/index.js';
+import { NativeSource, nativeThreadStore, type SampleSource, type ThreadStore } from '../profiler/index.js';
+import type { Settings } from './settings.js';
+
+/** Signals that end an app which does not listen for them. */
+export type EndSignal = 'SIGINT' | 'SIGTERM';
+
+/** The running profiler, as register sees it. */
+export interface Profiling {
+  readonly source: SampleSource;
+  /** The counts of all threads of the process; null where the sampler keeps none. */
+  readonly store: ThreadStore | null;
+  /** This thread's key in the store. */
+  ownKey(): number | undefined;
+  windowNotes(): ReadonlyMap<number, string>;
+  /**
+   * Watches the signals that end the process, unseen by `process.listeners`; null where there is no way.
+   * @returns what stops it and gives the signals their default effect back.
+   */
+  readonly watchSignals: ((callback: (signal: EndSignal) => void) => () => void) | null;
+}
+
+interface SignalAddon {
+  watchSignals(callback: (signal: EndSignal) => void): void;
+  unwatchSignals(): void;
+}
+
+/**
+ * Opens a sample source and starts it as the settings say.
+ * @throws Error with a sentence for the user where nothing can sample.
+ */
+export function startProfiling(settings: Settings): Profiling {
+  const source = new NativeSource();
+  source.start({
+    intervalBytes: settings.intervalBytes,
+    stackDepth: settings.stackDepth,
+    budgetPercent: settings.budgetPercent,
+    maxContexts: settings.maxContexts,
+    level: settings.attribution.level,
+  });
+  const addon = loadAddon() as unknown as SignalAddon;
+  return {
+    source,
+    store: nativeThreadStore(),
+    ownKey: () => source.key,
+    windowNotes: () => new Map(),
+    watchSignals: (callback) => {
+      addon.watchSignals(callback);
+      return () => addon.unwatchSignals();
+    },
+  };
+}

@@ -1,0 +1,131 @@
+import { isMainThread, threadId } from 'node:worker_threads';
+import {
+  buildProfile,
+  createFrameResolver,
+  currentProcess,
+  type FrameResolver,
+  type Profile,
+  type ThreadAggregates,
+} from '../profiler/index.js';
+import { claimPlace, type ProfilePlace, writeProfile } from './profile-files.js';
+import type { Profiling } from './profiling.js';
+import type { Settings } from './settings.js';
+import { tellUser } from './stderr.js';
+
+/** What a recorder needs to know of the process, as it was when the app started. */
+export interface Origin {
+  /** Absolute. */
+  readonly outDir: string;
+  /** What relative patterns in the settings are relative to. */
+  readonly directory: string;
+  readonly mainFile: string | undefined;
+}
+
+/** Writes this thread's profile and, in the main thread, those of workers that can no longer write theirs. */
+export class Recorder {
+  readonly #profiling: Profiling;
+  readonly #settings: Settings;
+  readonly #resolver: FrameResolver;
+  readonly #place: ProfilePlace;
+  #failed = false;
+  #last: { path: string; profile: Profile } | undefined;
+  #workersWritten = 0;
+
+  /**
+   * @param place where to write; absent: taken for this process now, with a first, empty profile.
+   * @throws the file system's error when no file can be written.
+   */
+  constructor(profiling: Profiling, settings: Settings, origin: Origin, place?: ProfilePlace) {
+    this.#profiling = profiling;
+    this.#settings = settings;
+    this.#resolver = createFrameResolver({
+      include: settings.include,
+      exclude: settings.exclude,
+      directory: origin.directory,
+      ...(origin.mainFile === undefined ? {} : { mainFile: origin.mainFile }),
+    });
+    this.#place = place ?? claimPlace(origin.outDir, process.pid, threadId, this.#text(this.#ownProfile()));
+  }
+
+  get place(): ProfilePlace {
+    return this.#place;
+  }
+
+  /** While the app runs on: this thread's profile, and those of workers that ended without writing theirs. */
+  writeNow(): void {
+    this.#guard(() => {
+      this.#writeOwn();
+      if (isMainThread) this.#writeWorkers((row) => row.ended);
+    });
+  }
+
+  /** When the thread is about to end. Its workers, if it is the main thread, end with it. */
+  writeLast(): void {
+    this.#guard(() => {
+      this.#writeOwn();
+      if (isMainThread) this.#writeWorkers(() => true);
+    });
+  }
+
+  /** The line for the user at the end, or `null` when nothing could be written. */
+  summary(): string | null {
+    if (this.#last === undefined) return null;
+    const { path, profile } = this.#last;
+    const workers =
+      this.#workersWritten === 0
+        ? ''
+        : ` (and ${this.#workersWritten} of its workers', in the same directory)`;
+    return `${profile.contexts.length} allocation contexts over ${profile.gc.gcCycles} GC cycles: ${path}${workers}`;
+  }
+
+  #ownProfile(): Profile {
+    return this.#profile(this.#profiling.source.read(), this.#profiling.windowNotes());
+  }
+
+  #profile(aggregates: ThreadAggregates, windowNotes?: ReadonlyMap<number, string>): Profile {
+    return buildProfile(aggregates, currentProcess(), {
+      attribution: this.#settings.attribution.text,
+      limitation: this.#profiling.source.limitation,
+      resolver: this.#resolver,
+      ...(windowNotes === undefined ? {} : { windowNotes }),
+    });
+  }
+
+  #text(profile: Profile): string {
+    return JSON.stringify(profile);
+  }
+
+  #writeOwn(): void {
+    const profile = this.#ownProfile();
+    const path = writeProfile(this.#place, threadId, this.#text(profile));
+    this.#last = { path, profile };
+    const { store, ownKey } = this.#profiling;
+    const key = ownKey();
+    if (store !== null && key !== undefined) store.markWritten(key);
+  }
+
+  #writeWorkers(wanted: (row: { ended: boolean }) => boolean): void {
+    const { store, ownKey } = this.#profiling;
+    if (store === null) return;
+    for (const row of store.threads()) {
+      if (row.key === ownKey() || !wanted(row)) continue;
+      const aggregates = row.written ? null : store.read(row.key);
+      if (aggregates !== null) {
+        writeProfile(this.#place, row.threadId, this.#text(this.#profile(aggregates)));
+      }
+      if (row.ended) store.forget(row.key);
+      this.#workersWritten++;
+    }
+  }
+
+  /** The app must not feel what goes wrong here: told once, then silent. */
+  #guard(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (this.#failed) return;
+      this.#failed = true;
+      tellUser(`the profile could not be written: ${(error as Error).message}`);
+    }
+  }
+}

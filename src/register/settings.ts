@@ -1,0 +1,231 @@
+import { checkInteger, checkNumber, checkOneOf } from '../base/index.js';
+import { type AttributionLevel, parseFramePatterns } from '../profiler/index.js';
+
+/** Which attribution level holds, and for how many GC cycles (`null`: for good). */
+export interface AttributionSetting {
+  /** As the user wrote it; profiles repeat it. */
+  readonly text: string;
+  readonly level: AttributionLevel;
+  readonly gcCycles: number | null;
+}
+
+/** What `rolp/register` and `rolp run` can be told, checked. */
+export interface Settings {
+  readonly outDir: string;
+  readonly intervalBytes: number;
+  readonly stackDepth: number;
+  readonly attribution: AttributionSetting;
+  readonly windowPauseMs: number;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly budgetPercent: number;
+  /** 0: no periodic files. */
+  readonly reportPeriodMs: number;
+  readonly signal: NodeJS.Signals | null;
+  readonly quiet: boolean;
+  readonly maxContexts: number;
+  readonly noAddon: boolean;
+}
+
+/** One row of the table: a setting as the environment, the command line, the help and the README know it. */
+export interface SettingRow<K extends keyof Settings = keyof Settings> {
+  readonly key: K;
+  readonly env: `ROLP_${string}`;
+  /** Name of `rolp run`'s option, without the dashes. */
+  readonly option: string;
+  /** What stands for the value in the help; `null` for a switch. */
+  readonly placeholder: string | null;
+  /** As text, so that help and README can show it and the default passes the same check. */
+  readonly default: string;
+  readonly help: string;
+  /** @param name what the user wrote: the variable or the option, for the error. */
+  readonly parse: (name: string, text: string) => Settings[K];
+}
+
+const WRITE_SIGNALS = ['SIGUSR2', 'SIGHUP', 'SIGQUIT', 'SIGWINCH', 'SIGIO', 'SIGALRM'] as const;
+const LEVELS: readonly AttributionLevel[] = ['off', 'sites', 'calls'];
+
+function row<K extends keyof Settings>(setting: SettingRow<K>): SettingRow {
+  return setting as unknown as SettingRow;
+}
+
+/** Every setting, in the order of the help. */
+export const SETTINGS: readonly SettingRow[] = [
+  row({
+    key: 'outDir',
+    env: 'ROLP_OUT_DIR',
+    option: 'out-dir',
+    placeholder: 'DIR',
+    default: 'rolp-profiles',
+    help: 'where profiles are written; made if it is not there, relative to the directory the app starts in',
+    parse: nonEmpty,
+  }),
+  row({
+    key: 'intervalBytes',
+    env: 'ROLP_INTERVAL',
+    option: 'interval',
+    placeholder: 'BYTES',
+    default: String(512 * 1024),
+    help: 'mean bytes allocated between two samples; smaller sees more and costs more',
+    parse: (name, text) => checkInteger(name, numeric(text), 1024, 2 ** 30),
+  }),
+  row({
+    key: 'stackDepth',
+    env: 'ROLP_STACK_DEPTH',
+    option: 'stack-depth',
+    placeholder: 'N',
+    default: '16',
+    help: 'frames kept of each sample, the allocating function first',
+    parse: (name, text) => checkInteger(name, numeric(text), 1, 128),
+  }),
+  row({
+    key: 'attribution',
+    env: 'ROLP_ATTRIBUTION',
+    option: 'attribution',
+    placeholder: 'LEVEL[:CYCLES]',
+    default: 'off',
+    help: 'off, sites (inlining bounded, so that allocating functions show) or calls (inlining off, so that their callers show); with :CYCLES for the first so many GC cycles only',
+    parse: parseAttribution,
+  }),
+  row({
+    key: 'windowPauseMs',
+    env: 'ROLP_WINDOW_PAUSE_MS',
+    option: 'window-pause-ms',
+    placeholder: 'MS',
+    default: '100',
+    help: 'longest pause that opening or closing an attribution window may be predicted to take',
+    parse: (name, text) => checkNumber(name, numeric(text), 0, 60_000),
+  }),
+  row({
+    key: 'include',
+    env: 'ROLP_INCLUDE',
+    option: 'include',
+    placeholder: 'LIST',
+    default: '',
+    help: 'package names and paths whose frames are shown, separated by commas; empty: all but Node itself',
+    parse: parseFramePatterns,
+  }),
+  row({
+    key: 'exclude',
+    env: 'ROLP_EXCLUDE',
+    option: 'exclude',
+    placeholder: 'LIST',
+    default: '',
+    help: 'package names and paths whose frames are folded into their callers, separated by commas',
+    parse: parseFramePatterns,
+  }),
+  row({
+    key: 'budgetPercent',
+    env: 'ROLP_BUDGET',
+    option: 'budget',
+    placeholder: 'PERCENT',
+    default: '1',
+    help: 'share of wall time that looking at the samples may take; 0 looks at every GC',
+    parse: (name, text) => checkNumber(name, numeric(text), 0, 100),
+  }),
+  row({
+    key: 'reportPeriodMs',
+    env: 'ROLP_REPORT_PERIOD',
+    option: 'report-period',
+    placeholder: 'SECONDS',
+    default: '30',
+    help: 'time between two writes of the profile while the app runs; 0 writes at the end only',
+    parse: (name, text) => checkNumber(name, numeric(text), 0, 86_400) * 1000,
+  }),
+  row({
+    key: 'signal',
+    env: 'ROLP_SIGNAL',
+    option: 'signal',
+    placeholder: 'NAME',
+    default: '',
+    help: `signal at which the profile is written, e.g. SIGUSR2; none by default, since tools such as nodemon use it`,
+    parse: (name, text) => (text === '' ? null : checkOneOf(name, text, WRITE_SIGNALS)),
+  }),
+  row({
+    key: 'maxContexts',
+    env: 'ROLP_MAX_CONTEXTS',
+    option: 'max-contexts',
+    placeholder: 'N',
+    default: '5000',
+    help: 'allocation contexts held at most; the coldest beyond are folded into their callers and counted',
+    parse: (name, text) => checkInteger(name, numeric(text), 16, 1_000_000),
+  }),
+  row({
+    key: 'quiet',
+    env: 'ROLP_QUIET',
+    option: 'quiet',
+    placeholder: null,
+    default: '0',
+    help: 'no line at exit that names the file',
+    parse: parseSwitch,
+  }),
+  row({
+    key: 'noAddon',
+    env: 'ROLP_NO_ADDON',
+    option: 'no-addon',
+    placeholder: null,
+    default: '0',
+    help: 'use the fallback sampler even where the native one would load',
+    parse: parseSwitch,
+  }),
+];
+
+/** A value the user gave that no setting takes. `message` names the setting and says what it takes. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+/**
+ * Reads the settings from an environment. A variable set to nothing counts as not set.
+ * @throws SettingError for the first wrong value.
+ */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const settings: Record<string, unknown> = {};
+  for (const setting of SETTINGS) {
+    settings[setting.key] = parseSetting(setting, setting.env, env[setting.env] || setting.default);
+  }
+  return settings as unknown as Settings;
+}
+
+/**
+ * @param name what the user wrote, for the error: `ROLP_INTERVAL` or `--interval`.
+ * @throws SettingError when the text is not what the setting takes.
+ */
+export function parseSetting(setting: SettingRow, name: string, text: string): Settings[keyof Settings] {
+  try {
+    return setting.parse(name, text);
+  } catch (error) {
+    throw new SettingError((error as Error).message);
+  }
+}
+
+/** A number if the text is one as people write them, else the text, for the check to show. */
+function numeric(text: string): number | string {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e\d+)?$/i.test(text.trim()) ? Number(text) : text;
+}
+
+function nonEmpty(name: string, text: string): string {
+  if (text.trim() === '') throw new TypeError(`${name} must name a directory, got ""`);
+  return text;
+}
+
+function parseSwitch(name: string, text: string): boolean {
+  return checkOneOf(name, text, ['0', '1']) === '1';
+}
+
+function parseAttribution(name: string, text: string): AttributionSetting {
+  const [level, cycles, ...rest] = text.split(':');
+  if (!LEVELS.includes(level as AttributionLevel) || rest.length > 0) {
+    throw new TypeError(
+      `${name} must be off, sites or calls, or sites:CYCLES or calls:CYCLES, got ${JSON.stringify(text)}`,
+    );
+  }
+  if (cycles === undefined) return { text, level: level as AttributionLevel, gcCycles: null };
+  if (level === 'off') {
+    throw new TypeError(
+      `${name} takes a number of GC cycles with sites and calls only, got ${JSON.stringify(text)}`,
+    );
+  }
+  const gcCycles = checkInteger(`${name} (GC cycles)`, numeric(cycles), 1, 1_000_000_000);
+  return { text, level: level as AttributionLevel, gcCycles };
+}
