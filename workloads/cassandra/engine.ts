@@ -1,0 +1,218 @@
+import { type Engine, mixFloat, mixString, type OffHeapBytes, type StopWork } from '../common/index.js';
+import { FIELDS, type Requests } from './requests.js';
+
+/** A whole row as it is answered: its fields' newest values and when the last of them was written. */
+export interface Row {
+  readonly values: readonly string[];
+  readonly writeTime: number;
+}
+
+export interface MemtableInfo {
+  /** Cells written, those overwritten included. */
+  cells: number;
+}
+
+/** A sorted table, immutable once its rewrite is done. */
+export interface TableInfo {
+  rows: number;
+  /** 0 for a flushed memtable; one more than its inputs' for a compaction. */
+  readonly tier: number;
+}
+
+/** A flush or compaction under way. */
+export interface Rewrite<T> {
+  readonly output: T;
+  /**
+   * Does a bounded amount of work: about one unit a cell and one a row.
+   * @returns whether all is done.
+   */
+  step(units: number): boolean;
+}
+
+/** What a read looks at: each list oldest first, all tables older than all memtables. */
+export interface StoreView<M, T> {
+  readonly memtables: readonly M[];
+  readonly tables: readonly T[];
+}
+
+/** Where memtables and tables live: the part of the store in which the variants differ. */
+export interface TableStore<M extends MemtableInfo, T extends TableInfo> {
+  openMemtable(): M;
+  write(memtable: M, key: string, field: number, value: string, time: number): void;
+  read(key: string, view: StoreView<M, T>): Row | undefined;
+  startFlush(memtable: M): Rewrite<T>;
+  /** @param inputs oldest first */
+  startCompaction(inputs: readonly T[], tier: number): Rewrite<T>;
+  /** No read will look at them again. */
+  dropMemtable(memtable: M): void;
+  dropTables(tables: readonly T[]): void;
+  close(): void;
+  offHeap?(): OffHeapBytes;
+  takeStopWork?(): StopWork[];
+}
+
+/** Least recently used rows. */
+export interface RowCache {
+  get(key: string): Row | undefined;
+  set(key: string, row: Row): void;
+  delete(key: string): void;
+  clear(): void;
+  /** Bytes outside V8's heap. */
+  readonly offHeapBytes: number;
+}
+
+export interface CassandraPolicy {
+  /** Cells after which a memtable is sealed and flushed. */
+  readonly memtableCells: number;
+  /** Tables of one tier after which they are compacted (Cassandra's min_threshold). */
+  readonly compactionFanIn: number;
+  /** Units of flushing and compaction done with each cell written; must outrun what writes cause. */
+  readonly unitsPerCell: number;
+  /** Rows in the row cache. */
+  readonly cachedRows: number;
+}
+
+export function policyFor(rows: number): CassandraPolicy {
+  return {
+    memtableCells: Math.max(1000, Math.round((rows * FIELDS) / 40)),
+    compactionFanIn: 4,
+    unitsPerCell: 16,
+    cachedRows: Math.max(100, Math.round(rows / 10)),
+  };
+}
+
+/**
+ * A column store's write path after Cassandra's: writes go to a memtable, which is sealed when full and flushed
+ * into an immutable sorted table; tables of like size are compacted; reads merge what they find, newest
+ * first, past bloom filters, into a row cache. Tables stay in memory: there is no disk to wait for. Flushes
+ * and compactions, other threads' work there, advance by a bounded share with each write here.
+ */
+export class CassandraEngine<M extends MemtableInfo, T extends TableInfo> implements Engine, StoreView<M, T> {
+  readonly memtables: M[];
+  readonly tables: T[] = [];
+  readonly #requests: Requests;
+  readonly #store: TableStore<M, T>;
+  readonly #cache: RowCache;
+  readonly #policy: CassandraPolicy;
+  #flush: Rewrite<T> | undefined;
+  #compaction: { rewrite: Rewrite<T>; inputs: readonly T[] } | undefined;
+  #time = 0;
+  #cacheHits = 0;
+  #reads = 0;
+
+  constructor(requests: Requests, store: TableStore<M, T>, cache: RowCache, policy: CassandraPolicy) {
+    this.#requests = requests;
+    this.#store = store;
+    this.#cache = cache;
+    this.#policy = policy;
+    this.memtables = [store.openMemtable()];
+  }
+
+  load(): void {
+    for (let record = 0; record < this.#requests.rows; record++) {
+      for (let field = 0; field < FIELDS; field++) {
+        this.write(this.#requests.recordKey(record), field, this.#requests.firstValue(record, field));
+      }
+    }
+  }
+
+  apply(op: number): number {
+    const field = this.#requests.field(op);
+    const key = this.#requests.key(op);
+    if (field < FIELDS) {
+      this.write(key, field, this.#requests.value(op));
+      return field;
+    }
+    return checksumOf(this.read(key));
+  }
+
+  write(key: string, field: number, value: string): void {
+    const memtable = this.memtables.at(-1)!;
+    this.#store.write(memtable, key, field, value, ++this.#time);
+    this.#cache.delete(key);
+    if (memtable.cells >= this.#policy.memtableCells) this.memtables.push(this.#store.openMemtable());
+    this.#maintain();
+  }
+
+  read(key: string): Row | undefined {
+    this.#reads++;
+    const cached = this.#cache.get(key);
+    if (cached !== undefined) {
+      this.#cacheHits++;
+      return cached;
+    }
+    const row = this.#store.read(key, this);
+    if (row !== undefined) this.#cache.set(key, row);
+    return row;
+  }
+
+  close(): void {
+    this.#flush = undefined;
+    this.#compaction = undefined;
+    this.memtables.length = 0;
+    this.tables.length = 0;
+    this.#cache.clear();
+    this.#store.close();
+  }
+
+  offHeap(): OffHeapBytes {
+    const { committed, used } = this.#store.offHeap?.() ?? { committed: 0, used: 0 };
+    const cache = this.#cache.offHeapBytes;
+    return { committed: committed + cache, used: used + cache };
+  }
+
+  takeStopWork(): StopWork[] {
+    return this.#store.takeStopWork?.() ?? [];
+  }
+
+  stats(): Record<string, number> {
+    return {
+      memtables: this.memtables.length,
+      tables: this.tables.length,
+      tableRows: this.tables.reduce((sum, table) => sum + table.rows, 0),
+      cacheHitRatio: this.#cacheHits / Math.max(1, this.#reads),
+    };
+  }
+
+  #maintain(): void {
+    if (this.memtables.length > 1) {
+      this.#flush ??= this.#store.startFlush(this.memtables[0]!);
+      if (this.#flush.step(this.#policy.unitsPerCell)) this.#finishFlush(this.#flush.output);
+      return;
+    }
+    this.#compaction ??= this.#chooseCompaction();
+    if (this.#compaction?.rewrite.step(this.#policy.unitsPerCell)) this.#finishCompaction();
+  }
+
+  #finishFlush(table: T): void {
+    this.#flush = undefined;
+    this.tables.push(table);
+    this.#store.dropMemtable(this.memtables.shift()!);
+  }
+
+  #finishCompaction(): void {
+    const { inputs, rewrite } = this.#compaction!;
+    this.#compaction = undefined;
+    this.tables.splice(this.tables.indexOf(inputs[0]!), inputs.length, rewrite.output);
+    this.#store.dropTables(inputs);
+  }
+
+  /** Size-tiered: the newest run of neighbours of one tier, so that tables stay in order of age. */
+  #chooseCompaction(): { rewrite: Rewrite<T>; inputs: readonly T[] } | undefined {
+    const { compactionFanIn } = this.#policy;
+    for (let first = this.tables.length - compactionFanIn; first >= 0; first--) {
+      const inputs = this.tables.slice(first, first + compactionFanIn);
+      const { tier } = inputs[0]!;
+      if (inputs.some((table) => table.tier !== tier)) continue;
+      return { rewrite: this.#store.startCompaction(inputs, tier + 1), inputs };
+    }
+    return undefined;
+  }
+}
+
+function checksumOf(row: Row | undefined): number {
+  if (row === undefined) return -1;
+  let checksum = mixFloat(0, row.writeTime);
+  for (const value of row.values) checksum = mixString(checksum, value);
+  return checksum;
+}

@@ -1,0 +1,202 @@
+import { BloomFilter } from './bloom.js';
+import type { MemtableInfo, Rewrite, Row, StoreView, TableInfo, TableStore } from './engine.js';
+import { FIELDS, tokenOf } from './requests.js';
+
+/**
+ * The variant `heap`: maps of rows of cells, sorted arrays of them; strings as they came.
+ */
+
+interface Cell {
+  readonly value: string;
+  readonly time: number;
+}
+
+type Cells = (Cell | undefined)[];
+
+/**
+ * A memtable is cut by ranges of keys (as Cassandra's trie memtable is sharded), so that a flush sorts some
+ * hundred keys at a time and not all of them in one stop.
+ */
+const RANGES = 256;
+
+class HeapMemtable implements MemtableInfo {
+  cells = 0;
+  readonly ranges: Map<string, Cells>[] = Array.from({ length: RANGES }, () => new Map());
+
+  rangeOf(key: string): Map<string, Cells> {
+    return this.ranges[Math.floor(tokenOf(key) / (2 ** 32 / RANGES))]!;
+  }
+}
+
+class HeapTable implements TableInfo {
+  readonly tier: number;
+  readonly keys: string[] = [];
+  readonly cells: Cells[] = [];
+  readonly bloom: BloomFilter;
+
+  constructor(tier: number, maxRows: number) {
+    this.tier = tier;
+    this.bloom = new BloomFilter(maxRows);
+  }
+
+  get rows(): number {
+    return this.keys.length;
+  }
+
+  append(key: string, cells: Cells): void {
+    this.keys.push(key);
+    this.cells.push(cells);
+    this.bloom.add(tokenOf(key));
+  }
+
+  find(key: string): Cells | undefined {
+    let low = 0;
+    let high = this.keys.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.keys[middle]! < key) low = middle + 1;
+      else high = middle;
+    }
+    return this.keys[low] === key ? this.cells[low] : undefined;
+  }
+}
+
+export class HeapTables implements TableStore<HeapMemtable, HeapTable> {
+  openMemtable(): HeapMemtable {
+    return new HeapMemtable();
+  }
+
+  write(memtable: HeapMemtable, key: string, field: number, value: string, time: number): void {
+    const range = memtable.rangeOf(key);
+    let cells = range.get(key);
+    if (cells === undefined) {
+      cells = new Array(FIELDS).fill(undefined);
+      range.set(key, cells);
+    }
+    cells[field] = { value, time };
+    memtable.cells++;
+  }
+
+  read(key: string, view: StoreView<HeapMemtable, HeapTable>): Row | undefined {
+    const newest: Cells = new Array(FIELDS).fill(undefined);
+    let missing = FIELDS;
+    for (let at = view.memtables.length - 1; at >= 0 && missing > 0; at--) {
+      missing -= fillFrom(newest, view.memtables[at]!.rangeOf(key).get(key));
+    }
+    const token = tokenOf(key);
+    for (let at = view.tables.length - 1; at >= 0 && missing > 0; at--) {
+      const table = view.tables[at]!;
+      if (table.bloom.mayHave(token)) missing -= fillFrom(newest, table.find(key));
+    }
+    if (missing === FIELDS) return undefined;
+    return {
+      values: newest.map((cell) => cell?.value ?? ''),
+      writeTime: newest.reduce((time, cell) => Math.max(time, cell?.time ?? 0), 0),
+    };
+  }
+
+  startFlush(memtable: HeapMemtable): Rewrite<HeapTable> {
+    return new HeapFlush(memtable);
+  }
+
+  startCompaction(inputs: readonly HeapTable[], tier: number): Rewrite<HeapTable> {
+    return new HeapCompaction(inputs, tier);
+  }
+
+  dropMemtable(): void {
+    // Nothing refers to it any more: the collector finds out.
+  }
+
+  dropTables(): void {}
+
+  close(): void {}
+}
+
+/** Takes over the cells that are still missing. @returns how many. */
+function fillFrom(newest: Cells, older: Cells | undefined): number {
+  if (older === undefined) return 0;
+  let filled = 0;
+  for (let field = 0; field < FIELDS; field++) {
+    if (newest[field] !== undefined || older[field] === undefined) continue;
+    newest[field] = older[field];
+    filled++;
+  }
+  return filled;
+}
+
+class HeapFlush implements Rewrite<HeapTable> {
+  readonly output: HeapTable;
+  readonly #memtable: HeapMemtable;
+  #range = 0;
+  #sorted: [string, Cells][] = [];
+  #at = 0;
+
+  constructor(memtable: HeapMemtable) {
+    this.#memtable = memtable;
+    this.output = new HeapTable(
+      0,
+      memtable.ranges.reduce((rows, range) => rows + range.size, 0),
+    );
+  }
+
+  step(units: number): boolean {
+    for (let left = units; left > 0; ) {
+      if (this.#at === this.#sorted.length) {
+        if (this.#range === RANGES) return true;
+        const range = this.#memtable.ranges[this.#range++]!;
+        this.#sorted = [...range].sort(([a], [b]) => (a < b ? -1 : 1));
+        this.#at = 0;
+        left--;
+        continue;
+      }
+      const [key, cells] = this.#sorted[this.#at++]!;
+      this.output.append(key, cells);
+      left -= 1 + FIELDS;
+    }
+    return this.#at === this.#sorted.length && this.#range === RANGES;
+  }
+}
+
+class HeapCompaction implements Rewrite<HeapTable> {
+  readonly output: HeapTable;
+  readonly #inputs: readonly HeapTable[];
+  readonly #cursors: number[];
+
+  constructor(inputs: readonly HeapTable[], tier: number) {
+    this.#inputs = inputs;
+    this.#cursors = inputs.map(() => 0);
+    this.output = new HeapTable(
+      tier,
+      inputs.reduce((rows, input) => rows + input.rows, 0),
+    );
+  }
+
+  step(units: number): boolean {
+    for (let left = units; left > 0; left -= 1 + FIELDS) {
+      const key = this.#lowestKey();
+      if (key === undefined) return true;
+      this.output.append(key, this.#mergeRow(key));
+    }
+    return this.#lowestKey() === undefined;
+  }
+
+  #lowestKey(): string | undefined {
+    let lowest: string | undefined;
+    for (const [at, input] of this.#inputs.entries()) {
+      const key = input.keys[this.#cursors[at]!];
+      if (key !== undefined && (lowest === undefined || key < lowest)) lowest = key;
+    }
+    return lowest;
+  }
+
+  /** The newest cells of a row, from the newest table to the oldest. */
+  #mergeRow(key: string): Cells {
+    const merged: Cells = new Array(FIELDS).fill(undefined);
+    for (let at = this.#inputs.length - 1; at >= 0; at--) {
+      const input = this.#inputs[at]!;
+      if (input.keys[this.#cursors[at]!] !== key) continue;
+      fillFrom(merged, input.cells[this.#cursors[at]!++]);
+    }
+    return merged;
+  }
+}
