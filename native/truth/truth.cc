@@ -1,2 +1,175 @@
+// Exact lifetimes through weak handles: what tests and benches hold rolp's estimates against. Not published.
+//
+// track(object, label, everyNth = 1): counts a birth under `label` (a small integer, or a string at some 100 ns more)
+// and follows each nth. Ages are counted as the sampler counts them: GC cycles faced, the one that collects included.
+// report() -> {gcCycles, labels: {[label]: {calls, births, live, deaths: number[], liveAges: number[]}}} with births
+// the objects followed, deaths and liveAges by age. reset() forgets all labels and the objects followed.
 #include <node.h>
-NODE_MODULE_INIT() {}
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+namespace rolp_truth {
+
+namespace {
+
+using Args = v8::FunctionCallbackInfo<v8::Value>;
+
+struct Label {
+  uint64_t calls = 0;
+  uint64_t births = 0;
+  std::vector<uint64_t> deaths;
+};
+
+struct Tracked {
+  v8::Global<v8::Value> handle;
+  Label* label = nullptr;
+  uint32_t birth_cycle = 0;
+  bool alive = false;
+};
+
+struct State {
+  uint32_t cycles = 0;  // begun: an object born now faces cycle number cycles + 1 first
+  std::map<std::string, Label> names;
+  std::vector<Label*> by_number;
+  std::deque<Tracked> tracked;
+  std::vector<Tracked*> free;
+};
+
+// One per thread, and so per isolate.
+thread_local State* state = nullptr;
+
+constexpr auto kCycleKinds = static_cast<v8::GCType>(1 | 2 | 4);
+
+void OnPrologue(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* data) {
+  static_cast<State*>(data)->cycles++;
+}
+
+void OnDeath(const v8::WeakCallbackInfo<Tracked>& info) {
+  Tracked* dead = info.GetParameter();
+  dead->handle.Reset();
+  dead->alive = false;
+  const uint32_t age = state->cycles - dead->birth_cycle;
+  std::vector<uint64_t>& deaths = dead->label->deaths;
+  if (deaths.size() <= age) deaths.resize(age + 1);
+  deaths[age]++;
+  state->free.push_back(dead);
+}
+
+Label* LabelOf(v8::Isolate* isolate, v8::Local<v8::Value> value) {
+  if (value->IsUint32()) {
+    const uint32_t number = value.As<v8::Uint32>()->Value();
+    if (number < state->by_number.size() && state->by_number[number] != nullptr) return state->by_number[number];
+    if (number < 65536) {
+      if (number >= state->by_number.size()) state->by_number.resize(number + 1);
+      return state->by_number[number] = &state->names[std::to_string(number)];
+    }
+  }
+  const v8::String::Utf8Value name(isolate, value);
+  return &state->names[*name == nullptr ? "" : *name];
+}
+
+void Track(const Args& args) {
+  v8::Isolate* isolate = args.GetIsolate();
+  Label* label = LabelOf(isolate, args[1]);
+  const uint64_t every = args[2]->IsUint32() ? args[2].As<v8::Uint32>()->Value() : 1;
+  if (label->calls++ % (every == 0 ? 1 : every) != 0) return;
+  label->births++;
+  Tracked* tracked;
+  if (state->free.empty()) {
+    tracked = &state->tracked.emplace_back();
+  } else {
+    tracked = state->free.back();
+    state->free.pop_back();
+  }
+  tracked->label = label;
+  tracked->birth_cycle = state->cycles;
+  tracked->alive = true;
+  tracked->handle.Reset(isolate, args[0]);
+  tracked->handle.SetWeak(tracked, OnDeath, v8::WeakCallbackType::kParameter);
+}
+
+v8::Local<v8::Array> Numbers(v8::Local<v8::Context> context, const std::vector<uint64_t>& values) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  v8::Local<v8::Array> array = v8::Array::New(isolate, static_cast<int>(values.size()));
+  for (uint32_t i = 0; i < values.size(); i++) {
+    array->Set(context, i, v8::Number::New(isolate, static_cast<double>(values[i]))).Check();
+  }
+  return array;
+}
+
+void Set(v8::Local<v8::Context> context, v8::Local<v8::Object> object, const char* key, v8::Local<v8::Value> value) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  object->Set(context, v8::String::NewFromUtf8(isolate, key).ToLocalChecked(), value).Check();
+}
+
+void Report(const Args& args) {
+  v8::Isolate* isolate = args.GetIsolate();
+  v8::Local<v8::Context> context = isolate->GetCurrentContext();
+  std::map<const Label*, std::vector<uint64_t>> living;
+  std::map<const Label*, uint64_t> live_counts;
+  for (const Tracked& tracked : state->tracked) {
+    if (!tracked.alive) continue;
+    const uint32_t age = state->cycles - tracked.birth_cycle;
+    std::vector<uint64_t>& ages = living[tracked.label];
+    if (ages.size() <= age) ages.resize(age + 1);
+    ages[age]++;
+    live_counts[tracked.label]++;
+  }
+  v8::Local<v8::Object> labels = v8::Object::New(isolate);
+  for (const auto& [name, label] : state->names) {
+    v8::Local<v8::Object> row = v8::Object::New(isolate);
+    Set(context, row, "calls", v8::Number::New(isolate, static_cast<double>(label.calls)));
+    Set(context, row, "births", v8::Number::New(isolate, static_cast<double>(label.births)));
+    Set(context, row, "live", v8::Number::New(isolate, static_cast<double>(live_counts[&label])));
+    Set(context, row, "deaths", Numbers(context, label.deaths));
+    Set(context, row, "liveAges", Numbers(context, living[&label]));
+    Set(context, labels, name.c_str(), row);
+  }
+  v8::Local<v8::Object> report = v8::Object::New(isolate);
+  Set(context, report, "gcCycles", v8::Number::New(isolate, state->cycles));
+  Set(context, report, "labels", labels);
+  args.GetReturnValue().Set(report);
+}
+
+void Forget() {
+  for (Tracked& tracked : state->tracked) tracked.handle.Reset();
+  state->tracked.clear();
+  state->free.clear();
+  state->names.clear();
+  state->by_number.clear();
+}
+
+void Reset(const Args&) {
+  Forget();
+}
+
+void CleanUp(void* data) {
+  auto* isolate = static_cast<v8::Isolate*>(data);
+  isolate->RemoveGCPrologueCallback(OnPrologue, state);
+  Forget();
+  delete state;
+  state = nullptr;
+}
+
+}  // namespace
+
+NODE_MODULE_INIT() {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  if (state == nullptr) {
+    state = new State();
+    isolate->AddGCPrologueCallback(OnPrologue, state, kCycleKinds);
+    node::AddEnvironmentCleanupHook(isolate, CleanUp, isolate);
+  }
+  const std::pair<const char*, v8::FunctionCallback> functions[] = {
+      {"track", Track}, {"report", Report}, {"reset", Reset}};
+  for (const auto& [name, function] : functions) {
+    Set(context, exports, name, v8::Function::New(context, function).ToLocalChecked());
+  }
+}
+
+}  // namespace rolp_truth
