@@ -1,25 +1,29 @@
-type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
-
 /**
- * Calls back when the process (or the worker) is about to end: at its natural end, `process.exit` and an
- * uncaught exception, which all emit `exit`.
+ * Calls back once when the process (or the worker) is about to end: at its natural end, `process.exit` and an
+ * uncaught exception. Node marks all three by `process._exiting` and then emits `exit`.
  *
- * Not by a listener: an app may remove all listeners, may count them, and is warned from the eleventh on. `emit`
- * itself is wrapped, as signal-exit does, and the callback runs before the app's own exit listeners, since one
- * of those may call `process.exit` again, which ends the process there and then.
+ * Not by a listener: an app may remove all listeners, may count them, and is warned from the eleventh on. Nor by a
+ * function around `process.emit`, which would stand in the app's stack traces. `emit` becomes an accessor, which Node
+ * reads just before it emits; what it answers is the function that was there, or that others (signal-exit) put in
+ * its place. So the callback runs before the app's exit listeners, one of which may call `process.exit` again,
+ * which ends the process there and then.
  */
 export function beforeExitListeners(callback: () => void): void {
-  const own = Object.getOwnPropertyDescriptor(process, 'emit')?.value as Emit | undefined;
-  const wrapped: Emit = function emit(event, ...args) {
-    if (event === 'exit' && this === process) callback();
-    // Looked up at each call: others (domain) replace the inherited one later.
-    const next = own ?? (Object.getPrototypeOf(process) as { emit: Emit }).emit;
-    return Reflect.apply(next, this, [event, ...args]);
-  };
+  let replaced: unknown = Object.getOwnPropertyDescriptor(process, 'emit')?.value;
+  let called = false;
   Object.defineProperty(process, 'emit', {
-    value: wrapped,
-    writable: true,
     configurable: true,
     enumerable: false,
+    get(): unknown {
+      if (!called && (process as { _exiting?: boolean })._exiting === true) {
+        called = true;
+        callback();
+      }
+      // The inherited one is looked up each time: `domain` replaces it.
+      return replaced ?? (Object.getPrototypeOf(process) as NodeJS.Process).emit;
+    },
+    set(value: unknown) {
+      replaced = value;
+    },
   });
 }

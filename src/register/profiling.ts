@@ -4,6 +4,7 @@ import type { Settings } from './settings.js';
 
 /** Signals that end an app which does not listen for them. */
 export type EndSignal = 'SIGINT' | 'SIGTERM';
+export type SignalCallback = (signal: EndSignal, appListens: boolean) => void;
 
 /** The running profiler, as register sees it. */
 export interface Profiling {
@@ -14,15 +15,14 @@ export interface Profiling {
   ownKey(): number | undefined;
   windowNotes(): ReadonlyMap<number, string>;
   /**
-   * Watches the signals that end the process, unseen by `process.listeners`; null where there is no way.
-   * @returns what stops it and gives the signals their default effect back.
+   * Watches the signals that end the process, unseen by `process.listeners`. The callback runs before any listener
+   * of the app's; where the app has none, the process then dies by the signal. Null where there is no way.
    */
-  readonly watchSignals: ((callback: (signal: EndSignal) => void) => () => void) | null;
+  readonly watchSignals: ((callback: SignalCallback) => void) | null;
 }
 
 interface SignalAddon {
-  watchSignals(callback: (signal: EndSignal) => void): void;
-  unwatchSignals(): void;
+  watchSignals(callback: SignalCallback): boolean;
 }
 
 /**
@@ -46,7 +46,6 @@ export function startProfiling(settings: Settings): Profiling {
     windowNotes: () => new Map(),
     watchSignals: (callback) => {
       addon.watchSignals(callback);
-      return () => addon.unwatchSignals();
     },
   };
 }

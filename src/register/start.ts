@@ -77,18 +77,11 @@ function keepRecording(profiling: Profiling, recorder: Recorder, settings: Setti
   beforeExitListeners(finish);
   if (settings.reportPeriodMs > 0) setInterval(() => recorder.writeNow(), settings.reportPeriodMs).unref();
   if (!isMainThread) return;
-  watchEnd(profiling, finish);
-  if (settings.signal !== null) process.on(settings.signal, () => recorder.writeNow());
-}
-
-function watchEnd(profiling: Profiling, finish: () => void): void {
-  const unwatch = profiling.watchSignals?.((signal) => {
-    // The app has its own plans, and ends in its own way.
-    if (process.listenerCount(signal) > 0) return;
-    finish();
-    unwatch?.();
-    process.kill(process.pid, signal);
+  profiling.watchSignals?.((_signal, appListens) => {
+    // An app that listens has its own plans, and ends in its own way.
+    if (!appListens) finish();
   });
+  if (settings.signal !== null) process.on(settings.signal, () => recorder.writeNow());
 }
 
 function refuseOtherRuntimes(): void {
