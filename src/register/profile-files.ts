@@ -44,6 +44,8 @@ export function writeProfile(place: ProfilePlace, threadId: number, text: string
   const path = profilePath(place, threadId);
   const draft = draftPath(place.directory, place.pid, threadId);
   try {
+    // Each time: a clean-up of the app's may have taken the directory away.
+    mkdirSync(place.directory, { recursive: true });
     writeFileSync(draft, text);
     renameSync(draft, path);
   } catch (error) {

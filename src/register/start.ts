@@ -60,7 +60,14 @@ function sharedSlot(): Int32Array {
 function tellOff(error: Error, parent: Inheritance | undefined): void {
   if (parent !== undefined && Atomics.exchange(parent.told, 0, 1) === 1) return;
   if (isMainThread) leaveToWorkers(OFF);
-  tellUser(`off${isMainThread ? '' : ' in a worker'}, the app runs on without it: ${error.message}`);
+  tellUser(
+    `off${isMainThread ? '' : ' in a worker'}, the app runs on without it: ${error.message}${permissionHint()}`,
+  );
+}
+
+function permissionHint(): string {
+  if (!('permission' in process) || process.permission === undefined) return '';
+  return ' (under the permission model rolp needs --allow-addons, and --allow-fs-write for the directory of profiles)';
 }
 
 /** Writes the profile now and then, on demand, and whichever way the thread ends. */

@@ -1,0 +1,204 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type AppEnd, type AppRun, expectUnchanged, PRELOAD, runApp, threadsOf } from './run-app.js';
+
+const WORK = `
+  globalThis.kept = [];
+  for (let i = 0; i < 300000; i++) { const o = { i, list: [i] }; if (i % 10 === 0) globalThis.kept.push(o); }
+  console.log('worked', globalThis.kept.length);
+`;
+const app = (text: string): AppRun => ({ files: { 'app.cjs': text } });
+const pprof = JSON.stringify(require.resolve('@datadog/pprof'));
+const INSPECTOR = `const { Session } = require('inspector'); const s = new Session(); s.connect();
+  const post = (m, p) => s.post(m, p, (e) => e && console.log(m, e.message));`;
+
+const NEIGHBOURS: Record<string, AppRun> = {
+  'the inspector’s sampler, started and stopped': app(
+    `${INSPECTOR}post('HeapProfiler.enable'); post('HeapProfiler.startSampling', { samplingInterval: 4096 });${WORK}
+     s.post('HeapProfiler.stopSampling', (e, r) => console.log('profile', typeof r.profile.head));${WORK}`,
+  ),
+  'the inspector’s sampler, never stopped': app(
+    `${INSPECTOR}post('HeapProfiler.startSampling', { samplingInterval: 4096 });${WORK}`,
+  ),
+  'a heap snapshot': app(
+    `${WORK}const stream = require('v8').getHeapSnapshot(); let n = 0; stream.on('data', (d) => { n += d.length }).on('end', () => console.log(n > 1000));`,
+  ),
+  'the pprof heap profiler, started and stopped': app(
+    `const { heap } = require(${pprof}); heap.start(65536, 32);${WORK}console.log(heap.profile().sample.length >= 0); heap.stop();${WORK}`,
+  ),
+  'a debugger session that takes coverage': app(
+    `${INSPECTOR}post('Profiler.enable'); post('Profiler.startPreciseCoverage', { callCount: true, detailed: true });
+     function often() {} for (let i = 0; i < 2000; i++) often();${WORK}
+     s.post('Profiler.takePreciseCoverage', (e, r) => console.log(r.result.flatMap((x) => x.functions).find((f) => f.functionName === 'often').ranges[0].count));`,
+  ),
+  '--heap-prof': { ...app(`${WORK}`), args: ['--heap-prof', '--heap-prof-dir=out', 'app.cjs'] },
+  '--cpu-prof': { ...app(WORK), args: ['--cpu-prof', '--cpu-prof-dir=out', 'app.cjs'] },
+  '--enable-source-maps': { ...app(WORK), args: ['--enable-source-maps', 'app.cjs'] },
+  '--frozen-intrinsics': { ...app(WORK), args: ['--frozen-intrinsics', '--no-warnings', 'app.cjs'] },
+  '--disable-proto=throw': { ...app(WORK), args: ['--disable-proto=throw', 'app.cjs'] },
+};
+
+describe('the app and its neighbour see nothing, and a profile is written, beside', () => {
+  it.each(Object.entries(NEIGHBOURS))('%s', async (_, run) => {
+    const end = await expectUnchanged(run);
+    expect(threadsOf(end)).toEqual([0]);
+    const flag = run.args?.find((arg) => arg.includes('-prof-dir'));
+    if (flag !== undefined) expect(filesOf(end, 'out')).toHaveLength(1);
+  });
+
+  it('NODE_V8_COVERAGE, whose counts stay right', async () => {
+    const run = {
+      ...app(`function often() { return {} } for (let i = 0; i < 2000; i++) often(); ${WORK}`),
+      env: { NODE_V8_COVERAGE: 'coverage', ROLP_ATTRIBUTION: 'calls:2' },
+    };
+    const end = await expectUnchanged(run);
+    expect(threadsOf(end)).toEqual([0]);
+    const files = filesOf(end, 'coverage');
+    expect(files).toHaveLength(1);
+    const coverage = JSON.parse(readFileSync(join(end.directory, 'coverage', files[0]!), 'utf8'));
+    const script = coverage.result.find((entry: { url: string }) => entry.url.endsWith('app.cjs'));
+    const often = script.functions.find((f: { functionName: string }) => f.functionName === 'often');
+    expect(often.ranges[0].count).toBe(2000);
+  });
+
+  it.skipIf(Number(process.versions.node.split('.')[0]) < 22)(
+    'NODE_COMPILE_CACHE, which stays valid',
+    async () => {
+      const run = { ...app(WORK), env: { NODE_COMPILE_CACHE: 'cache', ROLP_QUIET: '1' } };
+      const first = await runApp(run);
+      const cached = () =>
+        readdirSync(join(first.directory, 'cache'), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name))
+          .map((path) => [path, statSync(path).mtimeMs]);
+      const before = cached();
+      expect(before.length).toBeGreaterThan(0);
+      execFileSync(process.execPath, ['--require', PRELOAD, 'app.cjs'], {
+        cwd: first.directory,
+        env: { ...process.env, ...run.env, NODE_OPTIONS: '' },
+        stdio: 'ignore',
+      });
+      expect(cached()).toEqual(before);
+    },
+  );
+});
+
+describe.skipIf(process.platform === 'win32')('nodemon', () => {
+  it('restarts the app by SIGUSR2 and by a changed file as ever', async () => {
+    const nodemon = join(require.resolve('nodemon/package.json'), '../bin/nodemon.js');
+    let starts = 0;
+    const end = await runApp({
+      files: { 'app.cjs': `${WORK}console.log('ready'); setInterval(() => {}, 1000);` },
+      args: [nodemon, '--quiet', '--watch', 'app.cjs', '--delay', '50ms', 'app.cjs'],
+      preload: [],
+      env: { NODE_OPTIONS: `--require ${PRELOAD}`, ROLP_QUIET: '1', ROLP_REPORT_PERIOD: '0.1' },
+      whenReady: (child, directory) => {
+        child.stdout!.on('data', (text: string) => {
+          starts += text.split('ready').length - 1;
+          if (starts === 1) setTimeout(() => child.kill('SIGTERM'), 300);
+        });
+        setTimeout(
+          () =>
+            writeFileSync(
+              join(directory, 'app.cjs'),
+              `${WORK}console.log('ready again'); setInterval(() => {}, 1000);`,
+            ),
+          300,
+        );
+      },
+    });
+    expect(end.stdout).toContain('ready again');
+    // nodemon itself, the app, the app again.
+    expect(Object.keys(end.profiles).length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe('where rolp cannot work, it says so in one line and the app runs on', () => {
+  const lines = (end: AppEnd) => end.stderr.split('\n').filter((line) => line !== '');
+
+  it('a wrong setting', async () => {
+    const end = await runApp({ ...app(`${WORK}process.exit(3)`), env: { ROLP_INTERVAL: 'often' } });
+    expect([end.code, end.stdout]).toEqual([3, 'worked 30000\n']);
+    expect(lines(end)).toEqual([
+      'rolp: off, the app runs on without it: ROLP_INTERVAL must be an integer, got "often"',
+    ]);
+    expect(end.profiles).toEqual({});
+  });
+
+  it('a wrong setting and workers, told once', async () => {
+    const end = await runApp({
+      ...app(`for (let i = 0; i < 3; i++) new (require('worker_threads').Worker)('1', { eval: true })`),
+      env: { ROLP_BUDGET: '-1' },
+    });
+    expect(lines(end)).toHaveLength(1);
+    expect(end.code).toBe(0);
+  });
+
+  it('a directory that cannot be made', async () => {
+    const end = await runApp({ ...app(WORK), env: { ROLP_OUT_DIR: 'app.cjs/profiles' } });
+    expect([end.code, end.stdout]).toEqual([0, 'worked 30000\n']);
+    expect(lines(end)).toHaveLength(1);
+    expect(lines(end)[0]).toMatch(/^rolp: off, .*ENOTDIR.*app\.cjs\/profiles/);
+  });
+
+  it('a directory that is taken away is made again', async () => {
+    const end = await runApp(app(`${WORK}require('fs').rmSync('rolp-profiles', { recursive: true })`));
+    expect(threadsOf(end)).toEqual([0]);
+  });
+
+  it('a disk that fails later is told once', async () => {
+    const end = await runApp({
+      ...app(
+        `${WORK}const fs = require('fs'); fs.rmSync('rolp-profiles', { recursive: true }); fs.writeFileSync('rolp-profiles', ''); setTimeout(() => fs.rmSync('rolp-profiles'), 300)`,
+      ),
+      env: { ROLP_REPORT_PERIOD: '0.05', ROLP_QUIET: '1' },
+    });
+    expect(end.code).toBe(0);
+    expect(lines(end)).toHaveLength(1);
+    expect(lines(end)[0]).toMatch(/^rolp: the profile could not be written: /);
+  });
+
+  it('the permission model', async () => {
+    const major = Number(process.versions.node.split('.')[0]);
+    const flag = major >= 23 ? '--permission' : '--experimental-permission';
+    const end = await runApp({
+      ...app(WORK),
+      args: [flag, '--allow-fs-read=*', '--no-warnings', 'app.cjs'],
+    });
+    expect([end.code, end.stdout]).toEqual([0, 'worked 30000\n']);
+    expect(lines(end)).toHaveLength(1);
+    expect(lines(end)[0]).toMatch(/^rolp: off, the app runs on without it: .*permission/);
+  });
+});
+
+describe('the preload', () => {
+  it('named twice, by --require and --import and NODE_OPTIONS, starts once', async () => {
+    const end = await runApp({
+      ...app(WORK),
+      preload: ['--require', PRELOAD, '--import', PRELOAD],
+      env: { NODE_OPTIONS: `--import ${PRELOAD}?again` },
+    });
+    expect(end.stderr.match(/^rolp: /gm)).toHaveLength(1);
+    expect(threadsOf(end)).toEqual([0]);
+  });
+
+  it('by --import does as by --require', async () => {
+    const end = await expectUnchanged({ ...app(WORK), preload: ['--import', PRELOAD] });
+    expect(threadsOf(end)).toEqual([0]);
+  });
+
+  it('with ROLP_QUIET leaves stderr empty, and without prints one line that names the file', async () => {
+    const quiet = await runApp({ ...app(WORK), env: { ROLP_QUIET: '1' } });
+    expect(quiet.stderr).toBe('');
+    const end = await runApp(app(WORK));
+    expect(end.stderr).toMatch(
+      /^rolp: \d+ allocation contexts over \d+ GC cycles: .*\/rolp-profiles\/rolp-\d+-0\.json\n$/,
+    );
+  });
+});
+
+function filesOf(end: AppEnd, directory: string): string[] {
+  return readdirSync(join(end.directory, directory));
+}
