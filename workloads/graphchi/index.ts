@@ -1,0 +1,77 @@
+/**
+ * graphchi: vertex-centric graph programs after GraphChi's, over shards loaded interval by interval.
+ *
+ * What may not live here: how time is taken, and what another workload needs.
+ */
+import {
+  type Engine,
+  loadPointers,
+  type Prepared,
+  type Workload,
+  type WorkloadOptions,
+} from '../common/index.js';
+import { GraphEngine } from './engine.js';
+import { FloorBatches } from './floor.js';
+import { rmat, ShardedGraph } from './graph.js';
+import { HeapBatches } from './heap.js';
+import type { ProgramName } from './programs.js';
+import { TypedBatches } from './typed.js';
+
+export { GraphEngine } from './engine.js';
+export { type EdgeList, rmat, ShardedGraph } from './graph.js';
+export { DAMPING, type ProgramName, SWEEPS } from './programs.js';
+
+export const GRAPHCHI_VARIANTS = ['heap', 'typed', 'floor'] as const;
+
+/** Batches that a sweep has. */
+const INTERVALS = 4;
+
+/** What a loaded edge costs in the variant `heap`, measured: the object, its boxed value, its places in arrays. */
+const HEAP_BYTES_PER_EDGE = 90;
+
+const MIXES: Record<string, { program: ProgramName; graph: 'rmat' | 'wordnet' }> = {
+  pagerank: { program: 'pagerank', graph: 'rmat' },
+  components: { program: 'components', graph: 'rmat' },
+  'pagerank-wordnet': { program: 'pagerank', graph: 'wordnet' },
+  'components-wordnet': { program: 'components', graph: 'wordnet' },
+};
+
+/** @throws RangeError for an unknown variant. */
+export function openGraphchi(variant: string, graph: ShardedGraph, program: ProgramName): Engine {
+  switch (variant) {
+    case 'heap':
+      return new GraphEngine(graph, program, new HeapBatches(graph, program));
+    case 'typed':
+      return new GraphEngine(graph, program, new TypedBatches(graph, program));
+    case 'floor':
+      return new GraphEngine(graph, program, new FloorBatches(graph));
+    default:
+      throw new RangeError(`graphchi has no variant '${variant}', it has ${GRAPHCHI_VARIANTS.join(', ')}`);
+  }
+}
+
+export const graphchi: Workload = {
+  name: 'graphchi',
+  mixes: Object.keys(MIXES),
+  variants: GRAPHCHI_VARIANTS,
+  incomparable: ['floor'],
+  prepare(options: WorkloadOptions): Prepared {
+    const mix = MIXES[options.mix];
+    if (mix === undefined) {
+      throw new RangeError(`graphchi has no mix '${options.mix}', it has ${Object.keys(MIXES).join(', ')}`);
+    }
+    // A batch has about 2 / INTERVALS of all edges: those into its interval and those out of it.
+    const edges = Math.max(1000, Math.round((options.heapMb * 1e6 * INTERVALS) / (2 * HEAP_BYTES_PER_EDGE)));
+    const list = mix.graph === 'rmat' ? rmat(edges, options.seed) : loadPointers();
+    const graph = new ShardedGraph(list, INTERVALS);
+    return {
+      open: (variant) => openGraphchi(variant, graph, mix.program),
+      facts: {
+        vertices: graph.vertices,
+        edges: graph.edges,
+        intervals: INTERVALS,
+        graphMb: Math.round(graph.bytes / 1e6),
+      },
+    };
+  },
+};
