@@ -1,4 +1,4 @@
-import type { ThreadAggregates } from './aggregates.js';
+import type { ThreadAggregates, WindowAggregate } from './aggregates.js';
 import { contextIds } from './context-id.js';
 import { type ContextTally, tallyContexts } from './context-tally.js';
 import { createFrameResolver, type FrameResolver } from './frames.js';
@@ -10,7 +10,13 @@ import {
   survivalAt,
 } from './lifetime.js';
 import { summarisePauses } from './pauses.js';
-import { type LifetimeClass, PROFILE_SCHEMA, type Profile, type ProfileContext } from './profile.js';
+import {
+  type LifetimeClass,
+  PROFILE_SCHEMA,
+  type Profile,
+  type ProfileContext,
+  type WindowNote,
+} from './profile.js';
 import { shareInlined } from './share-inlined.js';
 
 /** ROLP's table has ages 0 to 15. */
@@ -31,8 +37,8 @@ export interface ProfileOptions {
   readonly attribution?: string;
   /** The source's sentence on what it cannot see. */
   readonly limitation?: string | null;
-  /** Why a window was not opened or closed, by index of the window it concerns. */
-  readonly windowNotes?: ReadonlyMap<number, string>;
+  /** Why changes of level did not happen: AttributionControl.notes. */
+  readonly windowNotes?: readonly WindowNote[];
   /** Default: one made for this process with default options. Keep one across periodic profiles: it remembers. */
   readonly resolver?: FrameResolver;
 }
@@ -82,10 +88,7 @@ export function buildProfile(
       foldedContexts: aggregates.foldedContexts,
     },
     epochs: aggregates.epochs.map((epoch) => ({ ...epoch })),
-    windows: aggregates.windows.map((window, index) => {
-      const note = options.windowNotes?.get(index);
-      return note === undefined ? { ...window } : { ...window, note };
-    }),
+    windows: profileWindows(aggregates.windows, options.windowNotes ?? []),
     gc: {
       scavenges: aggregates.scavenge.count,
       markCompacts: aggregates.markCompact.count,
@@ -100,6 +103,19 @@ export function buildProfile(
       .map((tally, i) => profileContext(ids[i]!, tally, inclusion))
       .sort((a, b) => b.allocated.bytes - a.allocated.bytes || (a.id < b.id ? -1 : 1)),
   };
+}
+
+/** Each note goes to the last window that had begun by then. */
+function profileWindows(
+  windows: readonly WindowAggregate[],
+  notes: readonly WindowNote[],
+): Profile['windows'] {
+  return windows.map((window, index) => {
+    const next = windows[index + 1]?.startGcCycle ?? Number.POSITIVE_INFINITY;
+    const from = index === 0 ? Number.NEGATIVE_INFINITY : window.startGcCycle;
+    const texts = notes.filter(({ gcCycle }) => gcCycle >= from && gcCycle < next).map(({ text }) => text);
+    return texts.length === 0 ? { ...window } : { ...window, note: texts.join('; ') };
+  });
 }
 
 /** Share of sampled births that lay in cohorts. */

@@ -7,6 +7,19 @@
  * one is written (register). The profiler knows nothing of rolp's heap.
  */
 export type * from './aggregates.js';
+export {
+  type AttributionSetting,
+  DEFAULT_ATTRIBUTION,
+  formatAttribution,
+  parseAttribution,
+  whatLevelHides,
+} from './attribution.js';
+export {
+  AttributionControl,
+  type AttributionOptions,
+  attributionOfThread,
+  type WindowOutcome,
+} from './attribution-control.js';
 export { buildProfile, currentProcess, type ProcessInfo, type ProfileOptions } from './build-profile.js';
 export { parseFramePatterns } from './frame-filter.js';
 export { createFrameResolver, type FrameOptions, type FrameResolver } from './frames.js';

@@ -70,6 +70,12 @@ export interface ProfilePauses {
   readonly poll: number;
 }
 
+/** Why a window was not opened or closed, and when that was. */
+export interface WindowNote {
+  readonly gcCycle: number;
+  readonly text: string;
+}
+
 export interface Profile {
   readonly schema: typeof PROFILE_SCHEMA;
   readonly process: {
@@ -111,7 +117,7 @@ export interface Profile {
     readonly endMs: number | null;
     readonly startGcCycle: number;
     readonly endGcCycle: number | null;
-    /** Why a window was not opened or not closed; absent otherwise. */
+    /** Why a change of level that was asked for in this stretch did not happen; absent otherwise. */
     readonly note?: string;
   }[];
   readonly gc: {

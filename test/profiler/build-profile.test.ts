@@ -48,7 +48,7 @@ describe('a profile', () => {
     });
     const profile = buildProfile(full, currentProcess(), {
       resolver,
-      windowNotes: new Map([[1, 'because']]),
+      windowNotes: [{ gcCycle: 5, text: 'because' }],
     });
     expectValid(profile);
     expect(profile.windows[1]).toMatchObject({ note: 'because' });
