@@ -1,5 +1,11 @@
 import { loadAddon } from '../base/index.js';
-import { NativeSource, nativeThreadStore, type SampleSource, type ThreadStore } from '../profiler/index.js';
+import {
+  NativeSource,
+  nativeThreadStore,
+  type SampleSource,
+  type ThreadStore,
+  type WindowNote,
+} from '../profiler/index.js';
 import type { Settings } from './settings.js';
 
 /** Signals that end an app which does not listen for them. */
@@ -13,7 +19,7 @@ export interface Profiling {
   readonly store: ThreadStore | null;
   /** This thread's key in the store. */
   ownKey(): number | undefined;
-  windowNotes(): ReadonlyMap<number, string>;
+  windowNotes(): readonly WindowNote[];
   /**
    * Watches the signals that end the process, unseen by `process.listeners`. The callback runs before any listener
    * of the app's; where the app has none, the process then dies by the signal. Null where there is no way.
@@ -43,7 +49,7 @@ export function startProfiling(settings: Settings): Profiling {
     source,
     store: nativeThreadStore(),
     ownKey: () => source.key,
-    windowNotes: () => new Map(),
+    windowNotes: () => [],
     watchSignals: (callback) => {
       addon.watchSignals(callback);
     },

@@ -6,6 +6,7 @@ import {
   type FrameResolver,
   type Profile,
   type ThreadAggregates,
+  type WindowNote,
 } from '../profiler/index.js';
 import { claimPlace, type ProfilePlace, writeProfile } from './profile-files.js';
 import type { Profiling } from './profiling.js';
@@ -82,7 +83,7 @@ export class Recorder {
     return this.#profile(this.#profiling.source.read(), this.#profiling.windowNotes());
   }
 
-  #profile(aggregates: ThreadAggregates, windowNotes?: ReadonlyMap<number, string>): Profile {
+  #profile(aggregates: ThreadAggregates, windowNotes?: readonly WindowNote[]): Profile {
     return buildProfile(aggregates, currentProcess(), {
       attribution: this.#settings.attribution.text,
       limitation: this.#profiling.source.limitation,
