@@ -1,10 +1,11 @@
 import { loadAddon } from '../base/index.js';
 import {
+  type AttributionControl,
+  attributionOfThread,
   NativeSource,
   nativeThreadStore,
   type SampleSource,
   type ThreadStore,
-  type WindowNote,
 } from '../profiler/index.js';
 import type { Settings } from './settings.js';
 
@@ -19,7 +20,7 @@ export interface Profiling {
   readonly store: ThreadStore | null;
   /** This thread's key in the store. */
   ownKey(): number | undefined;
-  windowNotes(): readonly WindowNote[];
+  readonly attribution: AttributionControl;
   /**
    * Watches the signals that end the process, unseen by `process.listeners`. The callback runs before any listener
    * of the app's; where the app has none, the process then dies by the signal. Null where there is no way.
@@ -37,19 +38,22 @@ interface SignalAddon {
  */
 export function startProfiling(settings: Settings): Profiling {
   const source = new NativeSource();
+  const attribution = attributionOfThread(source, settings.attribution, settings.windowPauseMs);
+  attribution.applyFlags();
   source.start({
     intervalBytes: settings.intervalBytes,
     stackDepth: settings.stackDepth,
     budgetPercent: settings.budgetPercent,
     maxContexts: settings.maxContexts,
-    level: settings.attribution.level,
+    level: attribution.level,
   });
+  attribution.watch();
   const addon = loadAddon() as unknown as SignalAddon;
   return {
     source,
     store: nativeThreadStore(),
     ownKey: () => source.key,
-    windowNotes: () => [],
+    attribution,
     watchSignals: (callback) => {
       addon.watchSignals(callback);
     },

@@ -4,6 +4,7 @@ import {
   createFrameResolver,
   currentProcess,
   type FrameResolver,
+  formatAttribution,
   type Profile,
   type ThreadAggregates,
   type WindowNote,
@@ -80,15 +81,15 @@ export class Recorder {
   }
 
   #ownProfile(): Profile {
-    return this.#profile(this.#profiling.source.read(), this.#profiling.windowNotes());
+    return this.#profile(this.#profiling.source.read(), this.#profiling.attribution.notes);
   }
 
-  #profile(aggregates: ThreadAggregates, windowNotes?: readonly WindowNote[]): Profile {
+  #profile(aggregates: ThreadAggregates, windowNotes: readonly WindowNote[] = []): Profile {
     return buildProfile(aggregates, currentProcess(), {
-      attribution: this.#settings.attribution.text,
+      attribution: formatAttribution(this.#settings.attribution),
       limitation: this.#profiling.source.limitation,
       resolver: this.#resolver,
-      ...(windowNotes === undefined ? {} : { windowNotes }),
+      windowNotes,
     });
   }
 

@@ -1,13 +1,11 @@
 import { checkInteger, checkNumber, checkOneOf } from '../base/index.js';
-import { type AttributionLevel, parseFramePatterns } from '../profiler/index.js';
-
-/** Which attribution level holds, and for how many GC cycles (`null`: for good). */
-export interface AttributionSetting {
-  /** As the user wrote it; profiles repeat it. */
-  readonly text: string;
-  readonly level: AttributionLevel;
-  readonly gcCycles: number | null;
-}
+import {
+  type AttributionSetting,
+  DEFAULT_ATTRIBUTION,
+  formatAttribution,
+  parseAttribution,
+  parseFramePatterns,
+} from '../profiler/index.js';
 
 /** What `rolp/register` and `rolp run` can be told, checked. */
 export interface Settings {
@@ -43,7 +41,6 @@ export interface SettingRow<K extends keyof Settings = keyof Settings> {
 }
 
 const WRITE_SIGNALS = ['SIGUSR2', 'SIGHUP', 'SIGQUIT', 'SIGWINCH', 'SIGIO', 'SIGALRM'] as const;
-const LEVELS: readonly AttributionLevel[] = ['off', 'sites', 'calls'];
 
 function row<K extends keyof Settings>(setting: SettingRow<K>): SettingRow {
   return setting as unknown as SettingRow;
@@ -83,9 +80,9 @@ export const SETTINGS: readonly SettingRow[] = [
     env: 'ROLP_ATTRIBUTION',
     option: 'attribution',
     placeholder: 'LEVEL[:CYCLES]',
-    default: 'off',
+    default: formatAttribution(DEFAULT_ATTRIBUTION),
     help: 'off, sites (inlining bounded, so that allocating functions show) or calls (inlining off, so that their callers show); with :CYCLES for the first so many GC cycles only',
-    parse: parseAttribution,
+    parse: (name, text) => parseAttribution(text, name),
   }),
   row({
     key: 'windowPauseMs',
@@ -211,21 +208,4 @@ function nonEmpty(name: string, text: string): string {
 
 function parseSwitch(name: string, text: string): boolean {
   return checkOneOf(name, text, ['0', '1']) === '1';
-}
-
-function parseAttribution(name: string, text: string): AttributionSetting {
-  const [level, cycles, ...rest] = text.split(':');
-  if (!LEVELS.includes(level as AttributionLevel) || rest.length > 0) {
-    throw new TypeError(
-      `${name} must be off, sites or calls, or sites:CYCLES or calls:CYCLES, got ${JSON.stringify(text)}`,
-    );
-  }
-  if (cycles === undefined) return { text, level: level as AttributionLevel, gcCycles: null };
-  if (level === 'off') {
-    throw new TypeError(
-      `${name} takes a number of GC cycles with sites and calls only, got ${JSON.stringify(text)}`,
-    );
-  }
-  const gcCycles = checkInteger(`${name} (GC cycles)`, numeric(cycles), 1, 1_000_000_000);
-  return { text, level: level as AttributionLevel, gcCycles };
 }

@@ -34,6 +34,7 @@ export function start(): void {
     try {
       recorder = new Recorder(profiling, settings, origin, parent?.place);
     } catch (error) {
+      profiling.attribution.stop();
       profiling.source.stop();
       throw error;
     }

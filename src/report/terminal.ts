@@ -1,7 +1,17 @@
-import type { Profile, ProfileContext, ProfileFrame, ProfilePauses } from '../profiler/index.js';
+import {
+  type Profile,
+  type ProfileContext,
+  type ProfileFrame,
+  type ProfilePauses,
+  parseAttribution,
+  whatLevelHides,
+} from '../profiler/index.js';
 import { type Column, tableLines } from './columns.js';
 import { bytesText, durationText, estimateText, numberText, sparkline } from './format.js';
 import { type ReportOptions, selectContexts, survivedBytes } from './select.js';
+
+/** Frames shown of each context: the allocating function and its caller. */
+const NEAR_FRAMES = 2;
 
 /**
  * A report for the terminal.
@@ -71,21 +81,12 @@ function samplerLines({ sampler, windows }: Profile): string[] {
 
 /** In one line what the attribution level hides, and how to see more. */
 function attributionText(attribution: string): string {
-  const [level, cycles] = attribution.split(':');
-  if (cycles !== undefined) {
-    return (
-      `Attribution ${level} for the first ${cycles} GC cycles, then off: later objects of inlined functions are ` +
-      `shared out as seen then (marked ~). ROLP_ATTRIBUTION=${level} measures throughout, and slows the app down.`
-    );
-  }
-  switch (level) {
-    case 'calls':
-      return 'Attribution calls: nothing is hidden by inlining. The app ran slower for it; ROLP_ATTRIBUTION=calls:64 watches the start only.';
-    case 'sites':
-      return 'Attribution sites: small callers that V8 inlined are not seen. ROLP_ATTRIBUTION=calls shows them, and slows the app down.';
-    default:
-      return 'Attribution off: objects of functions that V8 inlined count for the function they were inlined into. ROLP_ATTRIBUTION=sites shows them, =calls their callers too; both slow the app down.';
-  }
+  const { level, cycles } = parseAttribution(attribution);
+  if (cycles === null) return `Attribution ${level}: ${whatLevelHides(level)}`;
+  return (
+    `Attribution ${level} for the first ${cycles} GC cycles, then off: later objects of inlined functions are ` +
+    `shared out as seen then (marked ~). ROLP_ATTRIBUTION=${level} measures throughout, and slows the app down.`
+  );
 }
 
 function columnsOf(contexts: readonly ProfileContext[]): Column[] {
@@ -109,15 +110,40 @@ function columnsOf(contexts: readonly ProfileContext[]): Column[] {
     right('time p50', ({ lifetime }) => estimateText(lifetime.ms.p50, durationText)),
     left('alive at age 0-15', (context) => sparkline(context.survival)),
     right('samples', (context) => String(context.samples)),
-    left('allocating function', whereText),
+    { head: 'allocating function < caller', align: 'left', cells: placesOf(contexts) },
   ];
 }
 
-function whereText(context: ProfileContext): string {
-  const [leaf, caller] = context.frames;
-  if (leaf === undefined) return '(folded: too many contexts)';
-  const mark = context.estimated > 0 ? '~' : '';
-  return `${mark}${frameText(leaf)}${caller === undefined ? '' : ` < ${frameText(caller)}`}`;
+/**
+ * Where each context allocates: the function and its caller, and where that is the same for several, the first
+ * frame further out that tells them apart.
+ */
+function placesOf(contexts: readonly ProfileContext[]): string[] {
+  const near = contexts.map(({ frames }) => frames.slice(0, NEAR_FRAMES).map(frameText).join(' < '));
+  return contexts.map((context, index) => {
+    if (context.frames.length === 0) return '(folded: too many contexts)';
+    const others = contexts.filter((_, other) => near[other] === near[index]).map((other) => other.frames);
+    const depth = telling(context.frames, others);
+    const outer =
+      depth === null ? '' : `${depth > NEAR_FRAMES ? ' < …' : ''} < ${frameText(context.frames[depth]!)}`;
+    return `${context.estimated > 0 ? '~' : ''}${near[index]}${outer}`;
+  });
+}
+
+/** @returns the depth beyond the near frames down to which frames must be compared to tell these from all others. */
+function telling(
+  frames: readonly ProfileFrame[],
+  others: readonly (readonly ProfileFrame[])[],
+): number | null {
+  const depths = others
+    .filter((other) => other !== frames)
+    .map((other) =>
+      frames.findIndex(
+        (frame, depth) => other[depth] === undefined || frameText(other[depth]) !== frameText(frame),
+      ),
+    );
+  const deepest = Math.max(-1, ...depths);
+  return deepest < NEAR_FRAMES ? null : deepest;
 }
 
 function frameText({ function: name, url, line }: ProfileFrame): string {

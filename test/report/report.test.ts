@@ -105,9 +105,9 @@ describe('the report', () => {
       "p.json: /srv/app.js, main thread of process 4321, node v24.0.0, 1.02 min from 2026-01-02T03:04:05.000Z, 3 contexts
       GC pauses: 10 scavenges in 20 ms (p50 1.5 ms, p99 4 ms, max 4.5 ms; rolp's part 250 us); no mark-compacts; 2.86 MiB allocated over 10 GC cycles
       Sampled every 512 KiB, 16 frames deep, by the native sampler: 300 samples, 0 missed, 12 outside the 9 cohorts looked at
-      Attribution off: objects of functions that V8 inlined count for the function they were inlined into. ROLP_ATTRIBUTION=sites shows them, =calls their callers too; both slow the app down.
+      Attribution off: Functions that V8 inlined show as the function they were inlined into; ROLP_ATTRIBUTION=sites shows them, calls shows their callers too, calls:64 does so for the first 64 GC cycles.
 
-      survived  allocated      live  class  GCs p50  p90  bytes p50  time p50  alive at age 0-15  samples  allocating function
+      survived  allocated      live  class  GCs p50  p90  bytes p50  time p50  alive at age 0-15  samples  allocating function < caller
        703 KiB    781 KiB   703 KiB  long         2    4      2 KiB     1.5 s  ████████████████       100  cached src/cached.js:12 < handle src/server.js:40
       78.1 KiB    391 KiB  78.1 KiB  young        2    4      2 KiB     1.5 s  █▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂       100  mixed src/mixed.js:12 < handle src/server.js:40
            0 B   1.91 MiB       0 B  young        2    4      2 KiB     1.5 s  █                      100  garbage src/garbage.js:12 < handle src/server.js:40
@@ -150,10 +150,29 @@ describe('the report', () => {
     expect(text).toContain('7 cold contexts were folded');
   });
 
-  it.each(['off', 'sites', 'calls', 'calls:64'])('says for level %s how to see more', (attribution) => {
+  it.each([
+    ['off', /^Attribution off: .*ROLP_ATTRIBUTION=sites/m],
+    ['sites', /^Attribution sites: .*ROLP_ATTRIBUTION=calls/m],
+    ['calls', /^Attribution calls: Nothing is inlined/m],
+    ['calls:64', /^Attribution calls for the first 64 GC cycles, then off: .*ROLP_ATTRIBUTION=calls/m],
+  ])('says for level %s what it hides and how to see more', (attribution, line) => {
     const profile = profileFixture();
     const text = formatReport('p', { ...profile, sampler: { ...profile.sampler, attribution } }, all, 100);
-    expect(text).toMatch(new RegExp(`^Attribution ${attribution.split(':')[0]}.*ROLP_ATTRIBUTION=`, 'm'));
+    expect(text).toMatch(line);
+  });
+
+  it('tells contexts apart that differ only further out', () => {
+    const frames = ['leaf', 'caller', 'same', 'outer'].map((name) => ({
+      function: name,
+      url: 'a.js',
+      line: 1,
+      column: 1,
+    }));
+    const one = { ...contextFixture('leaf', 300, 1), frames };
+    const two = { ...one, frames: frames.with(3, { ...frames[3]!, function: 'other' }) };
+    const text = formatReport('p', profileFixture({ contexts: [one, two] }), all, Number.POSITIVE_INFINITY);
+    expect(text).toContain('leaf a.js:1 < caller a.js:1 < … < outer a.js:1\n');
+    expect(text).toContain('leaf a.js:1 < caller a.js:1 < … < other a.js:1\n');
   });
 
   it('cuts the table at the width of the terminal', () => {
