@@ -108,7 +108,7 @@ function shownContext(
     if (resolved.hiddenAs === null) {
       frames.push(resolved.frame);
       keys.push(resolved.key);
-    } else hiddenAs ??= resolved.hiddenAs;
+    } else if (hiddenAs === null || resolved.hiddenAs === '(rolp)') hiddenAs = resolved.hiddenAs;
   }
   const marker = aggregate.folded > 0 ? '(folded)' : frames.length > 0 ? null : (hiddenAs ?? '(unknown)');
   if (marker !== null) {

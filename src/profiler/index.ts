@@ -21,8 +21,10 @@ export {
   type WindowOutcome,
 } from './attribution-control.js';
 export { buildProfile, currentProcess, type ProcessInfo, type ProfileOptions } from './build-profile.js';
+export { openFallbackSource } from './fallback-source.js';
 export { parseFramePatterns } from './frame-filter.js';
 export { createFrameResolver, type FrameOptions, type FrameResolver } from './frames.js';
 export { NativeSource, nativeThreadStore, type ThreadRow, type ThreadStore } from './native-source.js';
+export { openSampleSource } from './open-source.js';
 export * from './profile.js';
 export type { SampleSource, SampleSourceOptions } from './sample-source.js';

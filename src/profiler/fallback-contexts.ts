@@ -1,0 +1,156 @@
+import type { AttributionLevel, ContextAggregate, LifetimeCell, RawFrame } from './aggregates.js';
+
+/** A span (low, high] of a lifetime in each clock; high null: still alive at low. */
+export interface Life {
+  readonly gcCycles: readonly [low: number, high: number | null];
+  readonly bytes: readonly [low: number, high: number | null];
+  readonly ms: readonly [low: number, high: number | null];
+}
+
+type Cell = [low: number, high: number | null, samples: number, weight: number, weightSquared: number];
+
+/** Rounds outwards to eighths of an octave, so that a clock's table stays bounded. */
+function bucket(value: number, round: (x: number) => number): number {
+  return value < 1 ? (round === Math.ceil ? 1 : 0) : 2 ** (round(Math.log2(value) * 8) / 8);
+}
+
+class CellTable {
+  readonly #cells = new Map<string, Cell>();
+
+  add([low, high]: readonly [number, number | null], weight: number): void {
+    const key = `${low} ${high}`;
+    const cell = this.#cells.get(key) ?? [low, high, 0, 0, 0];
+    cell[2]++;
+    cell[3] += weight;
+    cell[4] += weight * weight;
+    this.#cells.set(key, cell);
+  }
+
+  scaled(factor: number): LifetimeCell[] {
+    return [...this.#cells.values()].map(([low, high, n, w, w2]) => [
+      low,
+      high,
+      n,
+      w * factor,
+      w2 * factor * factor,
+    ]);
+  }
+
+  copy(): CellTable {
+    const copy = new CellTable();
+    for (const [key, cell] of this.#cells) copy.#cells.set(key, [...cell]);
+    return copy;
+  }
+}
+
+/** What the fallback has counted of one context. */
+export class FallbackContext {
+  readonly frames: readonly RawFrame[];
+  readonly level: AttributionLevel;
+  readonly folded: 0 | 1 | 2;
+  samples = 0;
+  objects = 0;
+  objectsSquared = 0;
+  bytes = 0;
+  bytesSquared = 0;
+  young = 0;
+  old = 0;
+  #gcCycles = new CellTable();
+  #bytes = new CellTable();
+  #ms = new CellTable();
+  #groups: [number, number][] = Array.from({ length: 8 }, () => [0, 0]);
+
+  constructor(frames: readonly RawFrame[], level: AttributionLevel, folded: 0 | 1 | 2) {
+    this.frames = frames;
+    this.level = level;
+    this.folded = folded;
+  }
+
+  addBirth(weight: number, bytes: number): void {
+    this.samples++;
+    this.objects += weight;
+    this.objectsSquared += weight * weight;
+    this.bytes += bytes;
+    this.bytesSquared += bytes * bytes;
+  }
+
+  addLife(life: Life, weight: number, cohort: number): void {
+    this.#gcCycles.add(life.gcCycles, weight);
+    for (const [table, [low, high]] of [
+      [this.#bytes, life.bytes],
+      [this.#ms, life.ms],
+    ] as const) {
+      table.add([bucket(low, Math.floor), high === null ? null : bucket(high, Math.ceil)], weight);
+    }
+    const [low, high] = life.gcCycles;
+    const group = this.#groups[cohort % this.#groups.length]!;
+    group[0] += weight;
+    group[1] += weight * (high === null ? low : (low + 1 + high) / 2);
+  }
+
+  /** To add the lives of objects still watched without touching what is counted. */
+  copy(): FallbackContext {
+    const copy = new FallbackContext(this.frames, this.level, this.folded);
+    const { samples, objects, objectsSquared, bytes, bytesSquared, young, old } = this;
+    Object.assign(copy, { samples, objects, objectsSquared, bytes, bytesSquared, young, old });
+    copy.#gcCycles = this.#gcCycles.copy();
+    copy.#bytes = this.#bytes.copy();
+    copy.#ms = this.#ms.copy();
+    copy.#groups = this.#groups.map(([weight, life]) => [weight, life]);
+    return copy;
+  }
+
+  /** @param factor 1 / inclusion probability of the cohorts. */
+  aggregate(factor: number, live: ContextAggregate['live']): ContextAggregate {
+    return {
+      frames: this.frames,
+      level: this.level,
+      folded: this.folded,
+      samples: this.samples,
+      objects: this.objects * factor,
+      objectsSquared: this.objectsSquared * factor * factor,
+      bytes: this.bytes * factor,
+      bytesSquared: this.bytesSquared * factor * factor,
+      groups: this.#groups.map(([weight, life]) => [weight * factor, life * factor]),
+      live,
+      deaths: { young: this.young * factor, old: this.old * factor },
+      gcCycles: this.#gcCycles.scaled(factor),
+      lifeBytes: this.#bytes.scaled(factor),
+      lifeMs: this.#ms.scaled(factor),
+    };
+  }
+}
+
+/** Contexts by stack and level, bounded: past the cap new ones keep their leaf only, past twice the cap nothing. */
+export class FallbackContexts {
+  readonly #contexts = new Map<string, FallbackContext>();
+  readonly #most: number;
+  folded = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  all(): Iterable<FallbackContext> {
+    return this.#contexts.values();
+  }
+
+  of(stack: readonly RawFrame[], level: AttributionLevel): FallbackContext {
+    const whole = this.#contexts.get(keyOf(stack, level, 0));
+    if (whole !== undefined) return whole;
+    const folded = this.#contexts.size < this.#most ? 0 : this.#contexts.size < 2 * this.#most ? 1 : 2;
+    const frames = folded === 0 ? stack : stack.slice(0, 2 - folded);
+    const key = keyOf(frames, level, folded);
+    if (folded > 0) this.folded++;
+    let context = this.#contexts.get(key);
+    if (context === undefined) {
+      context = new FallbackContext(frames, level, folded);
+      this.#contexts.set(key, context);
+    }
+    return context;
+  }
+}
+
+function keyOf(frames: readonly RawFrame[], level: AttributionLevel, folded: number): string {
+  return `${level} ${folded} ${frames.map((f) => `${f.function} ${f.url} ${f.line} ${f.column}`).join('\n')}`;
+}
