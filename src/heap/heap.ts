@@ -20,6 +20,7 @@ import {
 } from './layout.js';
 import type { SlabMemory } from './memory.js';
 import { type HeapOptions, resolveOptions } from './options.js';
+import { OwnedRegions } from './owned-regions.js';
 import type { PauseLog } from './pauses.js';
 import {
   CONDEMNED,
@@ -70,6 +71,8 @@ export class GenerationalHeap {
   readonly memory: SlabMemory;
   /** rolp's own stop work on this heap. */
   readonly pauses: PauseLog;
+  /** Regions and blocks in order of age, for owners that use generations as queues. */
+  readonly regions: OwnedRegions;
   readonly #core: HeapCore;
   readonly #space: RegionSpace;
   readonly #handles: HandleTable;
@@ -92,6 +95,7 @@ export class GenerationalHeap {
     this.#core = new HeapCore(config);
     this.memory = this.#core.memory;
     this.pauses = this.#core.pauses;
+    this.regions = new OwnedRegions(this.#core);
     this.#space = this.#core.space;
     this.#handles = this.#core.handles;
     this.#generations = this.#core.generations;

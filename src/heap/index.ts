@@ -12,6 +12,7 @@ export { GenerationalHeap, type GenerationOptions, type Pin } from './heap.js';
 export { AGE_COLUMNS, ageColumn, HEADER_BYTES } from './layout.js';
 export type { SlabMemory } from './memory.js';
 export type { HeapOptions } from './options.js';
+export type { OwnedRegions } from './owned-regions.js';
 export type { PauseKind, PauseLog, PauseSummary } from './pauses.js';
 export type { GenerationStats, HeapBytes, HeapStats, SiteStats } from './stats.js';
 export {

@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { type Address, GenerationalHeap, type RegionIndex } from '../../src/heap/index.js';
+
+function heapWithOwner(): { heap: GenerationalHeap; owner: number; generation: number } {
+  const heap = new GenerationalHeap({ maxBytes: 512 * 1024, regionBytes: 1024, sampleEvery: 0, debug: true });
+  const owner = heap.registerOwner({ moved: () => {} });
+  return { heap, owner, generation: heap.newGeneration({ liveThreshold: 0 }) };
+}
+
+function walk(heap: GenerationalHeap, generation: number): Address[] {
+  const found: Address[] = [];
+  const { regions } = heap;
+  for (let r = regions.first(generation); r !== -1; r = regions.next(r)) {
+    for (let a = regions.nextLive(r, regions.start(r)); a !== -1; a = regions.nextLive(r, regions.after(a))) {
+      found.push(a);
+    }
+  }
+  return found;
+}
+
+describe('an owner walking its regions', () => {
+  it('meets live blocks in the order in which they were placed, humongous ones too', () => {
+    const { heap, owner, generation } = heapWithOwner();
+    const placed: Address[] = [];
+    const sizes = [10, 200, 3000, 50, 400, 400, 0, 400, 5000, 8];
+    for (const size of sizes) placed.push(heap.allocateOwned(owner as never, size, generation));
+    const met = walk(heap, generation);
+    expect(new Set(met)).toEqual(new Set(placed));
+    const small = placed.filter((_, i) => sizes[i]! < 500);
+    expect(met.filter((a) => small.includes(a))).toEqual(small);
+    for (const i of [0, 2, 4, 8]) heap.freeOwned(placed[i]!);
+    expect(new Set(walk(heap, generation))).toEqual(
+      new Set(placed.filter((_, i) => ![0, 2, 4, 8].includes(i))),
+    );
+  });
+
+  it('links regions both ways and counts what is live in each, open ones included', () => {
+    const { heap, owner, generation } = heapWithOwner();
+    const placed: Address[] = [];
+    for (let i = 0; i < 30; i++) placed.push(heap.allocateOwned(owner as never, 100, generation));
+    const forward: RegionIndex[] = [];
+    for (let r = heap.regions.first(generation); r !== -1; r = heap.regions.next(r)) forward.push(r);
+    const back: RegionIndex[] = [];
+    for (let r = heap.regions.last(generation); r !== -1; r = heap.regions.previous(r)) back.unshift(r);
+    expect(back).toEqual(forward);
+    expect(forward.length).toBeGreaterThan(2);
+    expect(heap.regions.generationBytes(generation)).toBe(forward.length * 1024);
+    const bytes = (): number => forward.reduce((sum, r) => sum + heap.regions.liveBytes(r), 0);
+    expect(bytes()).toBe(30 * 112);
+    heap.freeOwned(placed[29]!);
+    expect(bytes()).toBe(29 * 112);
+  });
+
+  it('says how much room an open region has, and resizes a block only within its units', () => {
+    const { heap, owner, generation } = heapWithOwner();
+    expect(heap.regions.roomIn(generation)).toBe(0);
+    const a = heap.allocateOwned(owner as never, 20, generation);
+    expect(heap.regions.roomIn(generation)).toBe(1024 - heap.regions.blockBytes(a));
+    expect(heap.regions.resize(a, 24)).toBe(true);
+    expect(heap.byteLengthAt(a)).toBe(24);
+    expect(heap.regions.resize(a, 25)).toBe(false);
+    expect(heap.regions.resize(a, 8)).toBe(false);
+    expect(heap.byteLengthAt(a)).toBe(24);
+    const humongous = heap.allocateOwned(owner as never, 2000, generation);
+    expect(heap.regions.resize(humongous, 2000)).toBe(false);
+    heap.verify();
+    expect(a).toBeLessThan(heap.regions.addressLimit);
+  });
+});
