@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// Set by .ci/run: every run, those under other Node versions included, leaves its counts there.
+const { ROLP_TEST_JSON_DIR: jsonDir, ROLP_TEST_SEED: seed } = process.env;
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
@@ -9,5 +12,10 @@ export default defineConfig({
     maxWorkers: 2,
     execArgv: ['--expose-gc'],
     testTimeout: 60_000,
+    setupFiles: seed === undefined ? [] : ['test/stress-setup.ts'],
+    reporters: jsonDir === undefined ? ['default'] : ['default', 'json'],
+    ...(jsonDir === undefined
+      ? {}
+      : { outputFile: { json: `${jsonDir}/${process.version}-${process.pid}.json` } }),
   },
 });

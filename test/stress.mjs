@@ -1,0 +1,42 @@
+/**
+ * Repeats the property tests with seeds drawn at random: npm run stress -- [--rounds N] [--seed S] [filter...]
+ * A filter is a part of a test file's path, e.g. heap. Prints the seed of each round; ends at the first failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '10' }, seed: { type: 'string' } },
+});
+const rounds = values.seed === undefined ? Number(values.rounds) : 1;
+if (!Number.isInteger(rounds) || rounds < 1) {
+  console.error(`stress: --rounds must be a number of rounds, got ${JSON.stringify(values.rounds)}`);
+  process.exit(2);
+}
+
+const propertyTests = readdirSync(import.meta.dirname, { recursive: true })
+  .filter((name) => name.endsWith('.test.ts'))
+  .map((name) => join('test', name))
+  .filter((file) => readFileSync(file, 'utf8').includes('fast-check'))
+  .filter((file) => positionals.length === 0 || positionals.some((filter) => file.includes(filter)));
+if (propertyTests.length === 0) {
+  console.error(`stress: no property test matches ${positionals.join(', ')}`);
+  process.exit(2);
+}
+
+for (let round = 1; round <= rounds; round++) {
+  const seed = values.seed ?? String(randomInt(2 ** 31));
+  console.error(`stress: round ${round} of ${rounds}, --seed ${seed}, ${propertyTests.length} files`);
+  const { status } = spawnSync('npx', ['vitest', 'run', '--reporter=dot', ...propertyTests], {
+    stdio: 'inherit',
+    env: { ...process.env, ROLP_TEST_SEED: seed },
+  });
+  if (status !== 0) {
+    console.error(`stress: failed; again by npm run stress -- --seed ${seed} ${positionals.join(' ')}`);
+    process.exit(1);
+  }
+}
