@@ -125,8 +125,9 @@ describe('the README', () => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
   it('lists every setting with its option and default', () => {
+    const rows = readme.split('\n').map((line) => line.replace(/ +\|/g, ' |'));
     for (const { env, option, default: standard } of SETTINGS) {
-      const row = readme.split('\n').find((line) => line.startsWith(`| \`${env}\``));
+      const row = rows.find((line) => line.startsWith(`| \`${env}\` |`));
       expect(row, env).toBeDefined();
       expect(row).toContain(`\`--${option}`);
       if (standard !== '') expect(row).toContain(`| \`${standard}\` |`);

@@ -4,6 +4,8 @@ import {
   attributionOfThread,
   NativeSource,
   nativeThreadStore,
+  openFallbackSource,
+  openSampleSource,
   type SampleSource,
   type ThreadStore,
 } from '../profiler/index.js';
@@ -37,7 +39,9 @@ interface SignalAddon {
  * @throws Error with a sentence for the user where nothing can sample.
  */
 export function startProfiling(settings: Settings): Profiling {
-  const source = new NativeSource();
+  // The setting rather than the variable decides, since a worker's environment may lack it.
+  const source = settings.noAddon ? openFallbackSource() : openSampleSource();
+  if ('reason' in source) throw new Error(source.reason);
   const attribution = attributionOfThread(source, settings.attribution, settings.windowPauseMs);
   attribution.applyFlags();
   source.start({
@@ -48,6 +52,9 @@ export function startProfiling(settings: Settings): Profiling {
     level: attribution.level,
   });
   attribution.watch();
+  if (!(source instanceof NativeSource)) {
+    return { source, store: null, ownKey: () => undefined, attribution, watchSignals: null };
+  }
   const addon = loadAddon() as unknown as SignalAddon;
   return {
     source,

@@ -39,6 +39,7 @@ export function start(): void {
       throw error;
     }
     if (isMainThread) leaveToWorkers({ settings, origin, place: recorder.place, told: sharedSlot() });
+    tellLimitation(profiling, settings);
     keepRecording(profiling, recorder, settings);
   } catch (error) {
     tellOff(error as Error, inherited as Inheritance | undefined);
@@ -61,14 +62,12 @@ function sharedSlot(): Int32Array {
 function tellOff(error: Error, parent: Inheritance | undefined): void {
   if (parent !== undefined && Atomics.exchange(parent.told, 0, 1) === 1) return;
   if (isMainThread) leaveToWorkers(OFF);
-  tellUser(
-    `off${isMainThread ? '' : ' in a worker'}, the app runs on without it: ${error.message}${permissionHint()}`,
-  );
+  tellUser(`off${isMainThread ? '' : ' in a worker'}, the app runs on without it: ${error.message}`);
 }
 
-function permissionHint(): string {
-  if (!('permission' in process) || process.permission === undefined) return '';
-  return ' (under the permission model rolp needs --allow-addons, and --allow-fs-write for the directory of profiles)';
+/** Once a process: what this sampler cannot see. The profile says it too. */
+function tellLimitation({ source }: Profiling, { quiet }: Settings): void {
+  if (source.limitation !== null && isMainThread && !quiet) tellUser(source.limitation);
 }
 
 /** Writes the profile now and then, on demand, and whichever way the thread ends. */
