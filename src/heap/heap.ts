@@ -71,6 +71,10 @@ export class GenerationalHeap {
   readonly memory: SlabMemory;
   /** rolp's own stop work on this heap. */
   readonly pauses: PauseLog;
+  /** Bits of a ref that are its slot; the rest is the slot's reuse tag. */
+  readonly slotMask: number;
+  /** How often a generation or region was released: who keeps refs can tell that some may have gone. */
+  releases: number = 0;
   /** Regions and blocks in order of age, for owners that use generations as queues. */
   readonly regions: OwnedRegions;
   readonly #core: HeapCore;
@@ -95,6 +99,7 @@ export class GenerationalHeap {
     this.#core = new HeapCore(config);
     this.memory = this.#core.memory;
     this.pauses = this.#core.pauses;
+    this.slotMask = this.#core.handles.slotMask;
     this.regions = new OwnedRegions(this.#core);
     this.#space = this.#core.space;
     this.#handles = this.#core.handles;
@@ -138,6 +143,32 @@ export class GenerationalHeap {
     const address = this.addressOf(ref);
     this.#handles.release(ref as Ref);
     this.#end(address);
+  }
+
+  /**
+   * Gives a block another length, in its generation; its ref stays. Its bytes are kept as far as both lengths
+   * reach. Always copies, so ask for room to spare.
+   *
+   * @throws StaleRefError; HeapFullError before anything is touched.
+   */
+  resize(ref: number, byteLength: number): void {
+    const old = this.addressOf(ref);
+    const to = this.#place(byteLength, this.generationAt(old), this.siteAt(old), 0, false);
+    const memory = this.memory;
+    // Making room may have moved the block, or a pressure hook may have freed it.
+    const from = this.#find(ref) as Address;
+    const slab = memory.i32[to >>> memory.slabShift]!;
+    slab[this.#headerWord(to)] = ref;
+    if (from < 0) {
+      this.#end(to);
+      throw this.#stale(ref);
+    }
+    const start = this.payloadAt(from);
+    const kept = Math.min(byteLength, this.byteLengthAt(from));
+    const source = memory.u8[from >>> memory.slabShift]!.subarray(start, start + kept);
+    memory.u8[to >>> memory.slabShift]!.set(source, this.payloadAt(to));
+    this.#handles.move(ref as Ref, to);
+    this.#end(from);
   }
 
   /**
@@ -201,6 +232,15 @@ export class GenerationalHeap {
     const address = this.#find(ref);
     if (address < 0) throw this.#stale(ref);
     return address as Address;
+  }
+
+  /** The ref of the live block that has `slot` (`ref & slotMask`) now, or 0: for who keeps a set of slots. */
+  refInSlot(slot: number): Ref {
+    const memory = this.memory;
+    const address = this.#handles.lookup(slot);
+    if (address < 0) return 0 as Ref;
+    const ref = memory.i32[address >>> memory.slabShift]![this.#headerWord(address as Address)]!;
+    return (this.#find(ref) >= 0 ? ref : 0) as Ref;
   }
 
   #find(ref: number): number {
@@ -377,6 +417,7 @@ export class GenerationalHeap {
   releaseRegion(region: RegionIndex): void {
     this.#checkRetired(region);
     if ((this.#space.pins[region]! & PIN_MASK) !== 0) throw new Error(`region ${region} has pinned blocks`);
+    this.releases++;
     const startMs = this.pauses.start();
     this.#core.sweeper.condemn(region);
     while (this.#core.sweeper.sweepRegion());
@@ -590,6 +631,7 @@ export class GenerationalHeap {
   releaseGeneration(generation: number, options: { readonly keep?: boolean } = {}): void {
     const g = this.#indexOf(generation);
     const core = this.#core;
+    this.releases++;
     const startMs = this.pauses.start();
     const ends = g > PERMANENT_GENERATION && options.keep !== true;
     core.sweeper.release(g, ends);
