@@ -1,0 +1,179 @@
+/** One process of the bench: `node child.js '<ProcessSpec as JSON>'`; the last line of its output is the result. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import * as hdr from 'hdr-histogram-js';
+import type { Addon } from '../../src/base/addon.js';
+import type { Engine } from '../../workloads/common/index.js';
+import { closedLoop, openLoop, type Schedule, Server } from './loops.js';
+import { PauseRecorder } from './pauses.js';
+import { LATENCY_UNIT_MS, type Pause, type ProcessResult, type ProcessSpec, type Sample } from './spec.js';
+import { workloadNamed } from './variants.js';
+
+/** A lag that is never below this within a second, late in a run, is a backlog that does not go away. */
+const BACKLOG_LIMIT_MS = 100;
+const HIGHEST_UNITS = 2 ** 31 - 1;
+
+async function main(spec: ProcessSpec): Promise<void> {
+  const prepared = workloadNamed(spec.workload).prepare(spec);
+  collectGarbage();
+  const engine = prepared.open(spec.engine);
+  const loadStart = performance.now();
+  engine.load();
+  const loadMs = performance.now() - loadStart;
+  const run = new Run(spec, engine, new PauseRecorder(await loadAddon()));
+  const figures = spec.phase === 'closed' ? await run.closed() : await run.open();
+  const result: ProcessResult = {
+    spec,
+    nodeVersion: process.version,
+    v8Version: process.versions.v8,
+    facts: prepared.facts,
+    loadMs,
+    ...figures,
+    engineStats: engine.stats?.() ?? {},
+  };
+  engine.close();
+  process.stdout.write(`\n${JSON.stringify(result)}\n`);
+}
+
+/** What preparing left behind is nobody's garbage. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
+
+/** From the built package, so that its own paths hold. */
+async function loadAddon(): Promise<Addon> {
+  const base = new URL('../../../dist/base/index.js', import.meta.url);
+  return ((await import(base.href)) as { loadAddon(): Addon }).loadAddon();
+}
+
+type Figures = Omit<ProcessResult, 'spec' | 'nodeVersion' | 'v8Version' | 'facts' | 'loadMs' | 'engineStats'>;
+
+class Run {
+  readonly #spec: ProcessSpec;
+  readonly #engine: Engine;
+  readonly #server: Server;
+  readonly #pauses: PauseRecorder;
+  readonly #samples: Sample[] = [];
+  readonly #delay = monitorEventLoopDelay({ resolution: 5 });
+  readonly #backlog: number[] = [];
+  #leastLag = Number.POSITIVE_INFINITY;
+  #peakRss = 0;
+
+  constructor(spec: ProcessSpec, engine: Engine, pauses: PauseRecorder) {
+    this.#spec = spec;
+    this.#engine = engine;
+    this.#server = new Server(engine);
+    this.#pauses = pauses;
+  }
+
+  async closed(): Promise<Figures> {
+    this.#pauses.start();
+    await closedLoop(this.#server, this.#spec.warmupSeconds * 1000, (now) => this.#tick(now));
+    const begin = this.#begin();
+    await closedLoop(this.#server, this.#spec.seconds * 1000, (now) => this.#tick(now));
+    return { ...this.#finish(begin), valid: true };
+  }
+
+  async open(): Promise<Figures> {
+    const perMs = this.#spec.rate! / 1000;
+    const warmup = latencyHistogram();
+    const latency = latencyHistogram();
+    this.#pauses.start();
+    const tick = (now: number): void => this.#tick(now);
+    const scheduleFrom = (startMs: number): Schedule => ({ startMs, perMs });
+    const warmStart = performance.now();
+    const warmEnd = warmStart + this.#spec.warmupSeconds * 1000;
+    await openLoop(this.#server, scheduleFrom(warmStart), warmEnd, (ms) => record(warmup, ms), tick);
+    // A new schedule: what unoptimised code was late with is not the measured code's to catch up.
+    const begin = this.#begin();
+    const onLatency = (ms: number, lagMs: number): void => {
+      record(latency, ms);
+      if (lagMs < this.#leastLag) this.#leastLag = lagMs;
+    };
+    const end = begin.atMs + this.#spec.seconds * 1000;
+    await openLoop(this.#server, scheduleFrom(begin.atMs), end, onLatency, tick);
+    const figures = this.#finish(begin);
+    const late = figures.backlogMs.slice(-Math.max(2, Math.ceil(this.#spec.seconds / 4)));
+    return {
+      ...figures,
+      valid: Math.max(0, ...late) < BACKLOG_LIMIT_MS,
+      latency: hdr.encodeIntoCompressedBase64(latency),
+      warmupLatency: hdr.encodeIntoCompressedBase64(warmup),
+    };
+  }
+
+  #begin(): { atMs: number; operations: number; cpu: NodeJS.CpuUsage } {
+    this.#delay.enable();
+    this.#leastLag = Number.POSITIVE_INFINITY;
+    this.#backlog.length = 0;
+    this.#server.spunMs = 0;
+    return { atMs: performance.now(), operations: this.#server.operations, cpu: process.cpuUsage() };
+  }
+
+  #finish(begin: { atMs: number; operations: number; cpu: NodeJS.CpuUsage }): Omit<Figures, 'valid'> {
+    const cpu = process.cpuUsage(begin.cpu);
+    const now = performance.now();
+    const seconds = (now - begin.atMs) / 1000;
+    this.#delay.disable();
+    this.#tick(now);
+    this.#pauses.stop();
+    const operations = this.#server.operations - begin.operations;
+    const since = <T extends { atMs: number }>(entry: T): T => ({
+      ...entry,
+      atMs: round(entry.atMs - begin.atMs),
+    });
+    return {
+      operations,
+      throughput: operations / seconds,
+      pauseSource: this.#pauses.source,
+      pauses: this.#pauses.pauses.map((pause: Pause) => ({ ...since(pause), ms: round(pause.ms) })),
+      backlogMs: this.#backlog.map(round),
+      eventLoopDelayMs: {
+        p50: round(this.#delay.percentile(50) / 1e6),
+        p99: round(this.#delay.percentile(99) / 1e6),
+        max: round(this.#delay.max / 1e6),
+      },
+      cpuMs: round((cpu.user + cpu.system) / 1000 - this.#server.spunMs),
+      peakRssMb: round(this.#peakRss / 1e6),
+      samples: this.#samples.map(since),
+      checksums: this.#server.checksums,
+    };
+  }
+
+  #tick(now: number): void {
+    this.#pauses.collect(now, this.#engine.takeStopWork?.() ?? []);
+    const memory = process.memoryUsage();
+    const offHeap = this.#engine.offHeap?.() ?? { committed: 0, used: 0 };
+    this.#peakRss = Math.max(this.#peakRss, memory.rss);
+    this.#samples.push({
+      atMs: now,
+      rssMb: round(memory.rss / 1e6),
+      heapUsedMb: round(memory.heapUsed / 1e6),
+      offHeapUsedMb: round(offHeap.used / 1e6),
+      offHeapCommittedMb: round(offHeap.committed / 1e6),
+    });
+    if (this.#leastLag !== Number.POSITIVE_INFINITY) this.#backlog.push(this.#leastLag);
+    this.#leastLag = Number.POSITIVE_INFINITY;
+  }
+}
+
+function latencyHistogram(): hdr.Histogram {
+  return hdr.build({
+    bitBucketSize: 32,
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: HIGHEST_UNITS,
+    numberOfSignificantValueDigits: 3,
+  });
+}
+
+function record(histogram: hdr.Histogram, ms: number): void {
+  histogram.recordValue(Math.min(HIGHEST_UNITS, Math.max(1, Math.round(ms / LATENCY_UNIT_MS))));
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
+
+await main(JSON.parse(process.argv[2]!) as ProcessSpec);

@@ -1,0 +1,115 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Engine, mixInt } from '../../workloads/common/index.js';
+
+/** Called about once a second between operations. */
+export type Ticker = (nowMs: number) => void;
+
+/** Operations between two looks at the clock in the closed loop. */
+const BATCH = 16;
+/** The event loop gets its turn at least this often. */
+const TURN_MS = 2;
+/** Shorter waits are spent looking at the clock: a sleep overshoots by about this much. */
+const SPIN_MS = 0.08;
+const FIRST_CHECKPOINT = 256;
+
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/** Serves operations one after another and keeps the checksum of all answers. */
+export class Server {
+  operations = 0;
+  /** Time spent looking at the clock for the next operation: CPU time that is no work. */
+  spunMs = 0;
+  checksum = 0;
+  /** The checksum after FIRST_CHECKPOINT operations, twice as many, and so on. */
+  readonly checksums: number[] = [];
+  readonly #engine: Engine;
+  #checkpoint = FIRST_CHECKPOINT;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  serve(): void {
+    this.checksum = mixInt(this.checksum, this.#engine.apply(this.operations++));
+    if (this.operations === this.#checkpoint) {
+      this.checksums.push(this.checksum);
+      this.#checkpoint *= 2;
+    }
+  }
+}
+
+/** As many operations as go: the capacity. */
+export async function closedLoop(server: Server, ms: number, tick: Ticker): Promise<void> {
+  const end = performance.now() + ms;
+  let nextTick = performance.now() + 1000;
+  for (;;) {
+    const turnEnd = performance.now() + TURN_MS;
+    let now: number;
+    do {
+      for (let i = 0; i < BATCH; i++) server.serve();
+      now = performance.now();
+    } while (now < turnEnd);
+    if (now >= nextTick) {
+      tick(now);
+      nextTick += 1000;
+    }
+    if (now >= end) return;
+    await nextTurn();
+  }
+}
+
+/** Operation i, from 0, should begin at `startMs + i / perMs`, whatever became of those before it. */
+export interface Schedule {
+  readonly startMs: number;
+  readonly perMs: number;
+}
+
+/**
+ * Operations at a fixed rate. Each is timed from when it should have begun, so that a stop counts for all
+ * operations that it delays (no coordinated omission).
+ *
+ * @param record is given each operation's latency and its lag behind schedule at its start, in ms
+ */
+export async function openLoop(
+  server: Server,
+  schedule: Schedule,
+  untilMs: number,
+  record: (latencyMs: number, lagMs: number, nowMs: number) => void,
+  tick: Ticker,
+): Promise<void> {
+  let nextTick = performance.now() + 1000;
+  let op = 0;
+  for (;;) {
+    let now = performance.now();
+    const turnEnd = now + TURN_MS;
+    while (now < turnEnd) {
+      const due = schedule.startMs + op / schedule.perMs;
+      if (due >= untilMs) return;
+      if (due > now) {
+        const slept = waitUntil(Math.min(due, turnEnd), now);
+        const then = performance.now();
+        if (!slept) server.spunMs += then - now;
+        now = then;
+        continue;
+      }
+      server.serve();
+      const end = performance.now();
+      record(end - due, now - due, end);
+      now = end;
+      op++;
+    }
+    if (now >= nextTick) {
+      tick(now);
+      nextTick += 1000;
+    }
+    await nextTurn();
+  }
+}
+
+/** Sleeps if the wait is long enough. @returns false if it is not. */
+function waitUntil(untilMs: number, nowMs: number): boolean {
+  const sleepMs = untilMs - nowMs - SPIN_MS;
+  if (sleepMs <= 0) return false;
+  Atomics.wait(sleeper, 0, 0, sleepMs);
+  return true;
+}

@@ -1,0 +1,75 @@
+/** What one process is told to do. */
+export interface ProcessSpec {
+  readonly workload: string;
+  readonly mix: string;
+  /** The bench's name of the variant; `engine` is the workload's. */
+  readonly variant: string;
+  readonly engine: string;
+  readonly nodeFlags: readonly string[];
+  readonly node: string;
+  readonly phase: 'closed' | 'open';
+  readonly repeat: number;
+  readonly heapMb: number;
+  readonly streamOps: number;
+  readonly seed: number;
+  readonly warmupSeconds: number;
+  readonly seconds: number;
+  /** Operations a second; open loop only. */
+  readonly rate?: number;
+}
+
+/** Of what a pause consists: V8's collections, and work of the store's own that stops the program. */
+export type PauseKind = 'scavenge' | 'mark-compact' | 'incremental' | 'other' | 'rolp';
+
+export interface Pause {
+  readonly kind: PauseKind;
+  /** Milliseconds from the start of measuring; negative in the warm-up. To the second where `clock` says so. */
+  readonly atMs: number;
+  readonly ms: number;
+}
+
+/** Taken once a second. */
+export interface Sample {
+  readonly atMs: number;
+  readonly rssMb: number;
+  readonly heapUsedMb: number;
+  readonly offHeapUsedMb: number;
+  readonly offHeapCommittedMb: number;
+}
+
+/** What one process found: a line of runs.jsonl. */
+export interface ProcessResult {
+  readonly spec: ProcessSpec;
+  readonly nodeVersion: string;
+  readonly v8Version: string;
+  readonly facts: Record<string, number | string>;
+  readonly loadMs: number;
+  readonly operations: number;
+  /** Operations a second over the time measured. */
+  readonly throughput: number;
+  readonly pauseSource: 'addon' | 'v8.GCProfiler';
+  readonly pauses: readonly Pause[];
+  /** Compressed HDR histograms (base64) of latencies in units of 100 ns; open loop only. */
+  readonly latency?: string;
+  readonly warmupLatency?: string;
+  /** Open loop: whether operations were served as fast as they came; if not, the latencies mean nothing. */
+  readonly valid: boolean;
+  /** The least lag behind schedule within each second, in ms. */
+  readonly backlogMs: readonly number[];
+  readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Of all threads, without the time spent waiting for the next operation. */
+  readonly cpuMs: number;
+  readonly peakRssMb: number;
+  readonly samples: readonly Sample[];
+  /** Checksum after 2^k operations, k from 8. */
+  readonly checksums: readonly number[];
+  readonly engineStats: Record<string, number>;
+}
+
+/** Names a process within a run, so that a finished one is not repeated. */
+export function keyOf(spec: ProcessSpec): string {
+  const { node, workload, mix, variant, phase, repeat } = spec;
+  return [node, workload, mix, variant, phase, repeat].join('|');
+}
+
+export const LATENCY_UNIT_MS = 1e-4;

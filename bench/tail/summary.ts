@@ -1,0 +1,133 @@
+import type { Group } from './plan.js';
+import type { Pause, ProcessResult } from './spec.js';
+import { type Estimate, estimate, latencyQuantile, mergedLatency, quantile } from './statistics.js';
+
+export const PAUSE_QUANTILES = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999];
+export const LATENCY_QUANTILES = [0.5, 0.99, 0.999, 0.9999, 0.99999];
+
+/** A variant's figures within its group. Times in ms; undefined where too few samples lie beyond. */
+export interface VariantFigures {
+  readonly variant: string;
+  readonly nodeFlags: readonly string[];
+  readonly repeats: number;
+  readonly invalid: number;
+  readonly rate: number | undefined;
+  readonly capacity: number | undefined;
+  readonly worstPause: Estimate;
+  readonly worstScavenge: Estimate;
+  readonly worstMarkCompact: Estimate;
+  readonly worstRolp: Estimate;
+  readonly pauses: number;
+  /** Share of the time measured spent in pauses. */
+  readonly pausedShare: number;
+  readonly pauseQuantiles: readonly (number | undefined)[];
+  readonly latencyQuantiles: readonly (number | undefined)[];
+  readonly worstLatency: number | undefined;
+  readonly peakRssMb: Estimate;
+  readonly cpuShare: Estimate;
+}
+
+export function figuresOf(group: Group, results: readonly ProcessResult[]): VariantFigures[] {
+  return group.variants.map(({ name, nodeFlags }) => {
+    const own = results.filter(({ spec }) => spec.variant === name);
+    const open = own.filter(({ spec }) => spec.phase === 'open');
+    const valid = open.filter((result) => result.valid);
+    const closed = own.find(({ spec }) => spec.phase === 'closed');
+    const lengths = valid.flatMap((result) => measuredPauses(result).map((pause) => pause.ms));
+    const sorted = lengths.toSorted((a, b) => a - b);
+    const worst = (kinds: (pause: Pause) => boolean): Estimate =>
+      estimate(
+        valid.map((result) =>
+          Math.max(
+            0,
+            ...measuredPauses(result)
+              .filter(kinds)
+              .map(({ ms }) => ms),
+          ),
+        ),
+      );
+    const latency = valid.length === 0 ? undefined : mergedLatency(valid.map((result) => result.latency!));
+    const seconds = valid.reduce((sum, { spec }) => sum + spec.seconds, 0);
+    return {
+      variant: name,
+      nodeFlags,
+      repeats: valid.length,
+      invalid: open.length - valid.length,
+      rate: open[0]?.spec.rate,
+      capacity: closed?.throughput,
+      worstPause: worst(() => true),
+      worstScavenge: worst(({ kind }) => kind === 'scavenge'),
+      worstMarkCompact: worst(({ kind }) => kind === 'mark-compact'),
+      worstRolp: worst(({ kind }) => kind === 'rolp'),
+      pauses: sorted.length,
+      pausedShare: sorted.reduce((sum, ms) => sum + ms, 0) / Math.max(1, seconds * 1000),
+      pauseQuantiles: PAUSE_QUANTILES.map((q) => quantile(sorted, q)),
+      latencyQuantiles: LATENCY_QUANTILES.map((q) => latency && latencyQuantile(latency, q)),
+      worstLatency: latency && latency.maxValue * 1e-4,
+      peakRssMb: estimate(valid.map((result) => result.peakRssMb)),
+      cpuShare: estimate(valid.map(({ cpuMs, spec }) => cpuMs / (spec.seconds * 1000))),
+    };
+  });
+}
+
+/** The warm-up's pauses are plotted, not counted. */
+export function measuredPauses(result: ProcessResult): Pause[] {
+  return result.pauses.filter((pause) => pause.atMs >= 0);
+}
+
+export function titleOf(group: Group, figures: readonly VariantFigures[]): string {
+  const rate = figures.find((figure) => figure.rate !== undefined)?.rate;
+  const at = rate === undefined ? '' : `, ${Math.round(rate)} operations/s`;
+  return `${group.workload} ${group.mix}, Node ${group.node}${at}`;
+}
+
+/** A table in plain text. */
+export function tableOf(figures: readonly VariantFigures[]): string {
+  const header = [
+    'variant',
+    'capacity/s',
+    'worst pause ms',
+    'scavenge',
+    'mark-compact',
+    'rolp',
+    'pause p99',
+    'paused %',
+    ...LATENCY_QUANTILES.map((q) => `p${Number((q * 100).toFixed(5))}`),
+    'max ms',
+    'RSS MB',
+    'CPU %',
+  ];
+  const rows = figures.map((f) => [
+    f.invalid > 0 ? `${f.variant} (${f.invalid} invalid)` : f.variant,
+    f.capacity === undefined ? '-' : Math.round(f.capacity).toString(),
+    withInterval(f.worstPause),
+    digits(f.worstScavenge.median),
+    digits(f.worstMarkCompact.median),
+    digits(f.worstRolp.median),
+    digits(f.pauseQuantiles[PAUSE_QUANTILES.indexOf(0.99)]),
+    digits(f.pausedShare * 100),
+    ...f.latencyQuantiles.map(digits),
+    digits(f.worstLatency),
+    digits(f.peakRssMb.median),
+    digits(f.cpuShare.median * 100),
+  ]);
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+      .join('  ');
+  return [line(header), ...rows.map(line)].join('\n');
+}
+
+function withInterval(value: Estimate): string {
+  if (Number.isNaN(value.median)) return '-';
+  if (value.low === value.high) return digits(value.median);
+  return `${digits(value.median)} [${digits(value.low)}, ${digits(value.high)}]`;
+}
+
+export function digits(value: number | undefined): string {
+  if (value === undefined || Number.isNaN(value)) return '-';
+  return value >= 100 ? Math.round(value).toString() : Number(value.toPrecision(3)).toString();
+}

@@ -1,0 +1,203 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closedLoop, openLoop, Server } from '../../bench/tail/loops.js';
+import { parseOptions } from '../../bench/tail/options.js';
+import { closedSpecs, groupsOf, openSpecs } from '../../bench/tail/plan.js';
+import { disagreements, RunFolder } from '../../bench/tail/run.js';
+import type { ProcessResult } from '../../bench/tail/spec.js';
+import { estimate, quantile } from '../../bench/tail/statistics.js';
+import { figuresOf } from '../../bench/tail/summary.js';
+import type { Engine } from '../../workloads/common/index.js';
+
+const root = join(import.meta.dirname, '../..');
+
+function options(...args: string[]): Exclude<ReturnType<typeof parseOptions>, 'help'> {
+  const parsed = parseOptions(args);
+  if (parsed === 'help') throw new Error('help');
+  return parsed;
+}
+
+describe('the bench’s options', () => {
+  it('names the option that is wrong', () => {
+    expect(() => options()).toThrow(/name a workload/);
+    expect(() => options('redis')).toThrow(/'redis'.*lucene, cassandra, graphchi/);
+    expect(() => options('lucene', '--quick', '--full')).toThrow(/exclude each other/);
+    expect(() => options('lucene', '--rate', 'fast')).toThrow(/--rate must be a finite number/);
+    expect(() => options('lucene', '--variants', 'heap,lru-cache')).toThrow(/--variants: 'lru-cache'/);
+    expect(() => options('lucene', '--frequency', '3')).toThrow(/--frequency/);
+    expect(parseOptions(['--help'])).toBe('help');
+  });
+
+  it('turns the order of variants round with each repeat, under one rate', () => {
+    const given = options('cassandra', '--repeats', '2', '--variants', 'heap,typed,floor', '--mixes', 'RI');
+    const [group, ...others] = groupsOf(given, ['v20']);
+    expect(others).toEqual([]);
+    expect(closedSpecs(group!, given).map((spec) => spec.variant)).toEqual(['heap', 'typed', 'floor']);
+    const open = openSpecs(group!, given, 1234);
+    expect(open.map((spec) => spec.variant)).toEqual(['heap', 'typed', 'floor', 'floor', 'typed', 'heap']);
+    expect(new Set(open.map((spec) => spec.rate))).toEqual(new Set([1234]));
+  });
+
+  it('gives the tuned baselines their flags', () => {
+    const [group] = groupsOf(options('lucene', '--variants', 'heap-semi64'), ['v20']);
+    expect(group!.variants[0]).toMatchObject({
+      engine: 'heap',
+      nodeFlags: ['--max-semi-space-size=64', '--min-semi-space-size=64'],
+    });
+  });
+});
+
+describe('the bench’s statistics', () => {
+  it('tells a quantile only with ten samples beyond it', () => {
+    const samples = Array.from({ length: 1000 }, (_, i) => i + 1);
+    expect(quantile(samples, 0.99)).toBe(990);
+    expect(quantile(samples, 0.999)).toBeUndefined();
+    expect(quantile(samples.slice(0, 999), 0.99)).toBeUndefined();
+    expect(quantile([], 0.5)).toBeUndefined();
+  });
+
+  it('has intervals that hold the median as often as they say', () => {
+    expect(estimate([3, 1, 2, 5, 4, 6])).toMatchObject({ median: 3.5, low: 1, high: 6 });
+    expect(estimate([3, 1, 2, 5, 4, 6]).confidence).toBeCloseTo(0.969, 3);
+    expect(estimate([3, 1, 2]).confidence).toBeCloseTo(0.75, 3);
+    expect(estimate(Array.from({ length: 9 }, (_, i) => i))).toMatchObject({ median: 4, low: 1, high: 7 });
+    expect(estimate([]).median).toBeNaN();
+    fc.assert(
+      fc.property(fc.array(fc.double({ noNaN: true }), { minLength: 6, maxLength: 40 }), (values) => {
+        const { low, median, high, confidence } = estimate(values);
+        expect(low <= median && median <= high).toBe(true);
+        expect(confidence).toBeGreaterThanOrEqual(0.95);
+      }),
+      { seed: 1 },
+    );
+  });
+});
+
+/** Answers with the operation's number; stops the program at one of them. */
+function engineThatStops(atOp: number, ms: number): Engine {
+  return {
+    load: () => {},
+    close: () => {},
+    apply: (op) => {
+      const end = performance.now() + (op === atOp ? ms : 0);
+      while (performance.now() < end);
+      return op;
+    },
+  };
+}
+
+describe('the loops', () => {
+  it('charges a stop to every operation that it delays', async () => {
+    const server = new Server(engineThatStops(100, 80));
+    const latencies: number[] = [];
+    const startMs = performance.now();
+    const record = (ms: number): number => latencies.push(ms);
+    await openLoop(server, { startMs, perMs: 1 }, startMs + 300, record, () => {});
+    expect(server.operations).toBe(300);
+    expect(latencies[100]).toBeGreaterThanOrEqual(80);
+    // The operations due 10 and 40 ms into the stop waited for the rest of it.
+    expect(latencies[110]).toBeGreaterThanOrEqual(69);
+    expect(latencies[140]).toBeGreaterThanOrEqual(39);
+  });
+
+  it('lets the event loop have its turn, and ticks', async () => {
+    let turns = 0;
+    let ticks = 0;
+    const timer = setInterval(() => turns++, 1);
+    const count = (): void => {
+      ticks++;
+    };
+    await closedLoop(new Server(engineThatStops(-1, 0)), 1100, count);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(5);
+    expect(ticks).toBe(1);
+  });
+
+  it('has the same checksums for the same answers, whichever loop', async () => {
+    const [one, other] = [new Server(engineThatStops(-1, 0)), new Server(engineThatStops(-1, 0))];
+    await closedLoop(one, 50, () => {});
+    const startMs = performance.now();
+    await openLoop(
+      other,
+      { startMs, perMs: 20 },
+      startMs + 100,
+      () => {},
+      () => {},
+    );
+    const common = Math.min(one.checksums.length, other.checksums.length);
+    expect(common).toBeGreaterThan(0);
+    expect(one.checksums.slice(0, common)).toEqual(other.checksums.slice(0, common));
+  });
+});
+
+describe('a run of the bench', () => {
+  let folder: string;
+  let output: string;
+  const run = (...extra: string[]): Promise<{ stdout: string; stderr: string }> =>
+    promisify(execFile)(
+      process.execPath,
+      [
+        join(root, 'build/bench/tail/main.js'),
+        ...[
+          'cassandra',
+          '--variants',
+          'heap,typed,floor',
+          '--heap-mb',
+          '4',
+          '--rate',
+          '2000',
+          '--seconds',
+          '1',
+        ],
+        ...['--out', folder, ...extra],
+      ],
+      { cwd: root },
+    );
+
+  beforeAll(async () => {
+    await promisify(execFile)('npm', ['run', '-s', 'build:bench'], { cwd: root });
+    folder = mkdtempSync(join(tmpdir(), 'rolp-bench-'));
+    output = (await run()).stdout;
+  }, 120_000);
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const results = (): ProcessResult[] => [...new RunFolder(folder, config()).results.values()];
+  const config = (): Record<string, unknown> => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
+
+  it('leaves one line a process, histograms and a table', () => {
+    expect(results()).toHaveLength(6);
+    expect(output).toContain('answers: the same in all comparable variants');
+    expect(output).toContain('indicative');
+    expect(readFileSync(join(folder, 'summary.txt'), 'utf8')).toBe(output);
+    const open = results().find(({ spec }) => spec.phase === 'open' && spec.variant === 'heap')!;
+    expect(open.operations).toBe(2000);
+    expect(open.samples.length).toBeGreaterThanOrEqual(2);
+    expect(readFileSync(join(folder, `${open.nodeVersion}_cassandra_WI_heap_open_0.hlog`), 'utf8')).toContain(
+      'HIST',
+    );
+  });
+
+  it('goes on with a run instead of repeating it, and refuses other options', async () => {
+    const before = readFileSync(join(folder, 'runs.jsonl'), 'utf8');
+    expect((await run()).stdout).toBe(output);
+    expect(readFileSync(join(folder, 'runs.jsonl'), 'utf8')).toBe(before);
+    await expect(run('--seed', '2')).rejects.toThrow(/other options/);
+  });
+
+  it('finds out when variants disagree, and leaves invalid runs out of the figures', () => {
+    const all = results();
+    expect(disagreements(all, ['floor'])).toEqual([]);
+    expect(disagreements(all, []).join()).toMatch(/floor.*differ within 256 operations/);
+    const [group] = groupsOf(options('cassandra', '--variants', 'heap,typed,floor'), [all[0]!.nodeVersion]);
+    const spoilt = all.map((result) =>
+      result.spec.variant === 'typed' && result.spec.phase === 'open' ? { ...result, valid: false } : result,
+    );
+    const typed = figuresOf(group!, spoilt).find((figures) => figures.variant === 'typed')!;
+    expect(typed).toMatchObject({ repeats: 0, invalid: 1, worstLatency: undefined });
+  });
+});
