@@ -49,6 +49,7 @@ export interface TableStore<M extends MemtableInfo, T extends TableInfo> {
   close(): void;
   offHeap?(): OffHeapBytes;
   takeStopWork?(): StopWork[];
+  stats?(): Record<string, number>;
 }
 
 /** Least recently used rows. */
@@ -171,6 +172,7 @@ export class CassandraEngine<M extends MemtableInfo, T extends TableInfo> implem
       tables: this.tables.length,
       tableRows: this.tables.reduce((sum, table) => sum + table.rows, 0),
       cacheHitRatio: this.#cacheHits / Math.max(1, this.#reads),
+      ...this.#store.stats?.(),
     };
   }
 

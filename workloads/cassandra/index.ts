@@ -4,10 +4,11 @@
  * What may not live here: how time is taken, and what another workload needs.
  */
 import type { Engine, Prepared, Workload, WorkloadOptions } from '../common/index.js';
+import { ArenaTables } from './arena.js';
 import { CassandraEngine, type CassandraPolicy, policyFor } from './engine.js';
 import { CassandraFloor } from './floor.js';
 import { HeapTables } from './heap.js';
-import { MIX_NAMES, Requests } from './requests.js';
+import { FIELDS, MIX_NAMES, Requests } from './requests.js';
 import { BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './row-caches.js';
 import { TypedTables } from './typed.js';
 
@@ -19,7 +20,23 @@ export { BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './r
 /** What a row costs in the variant `heap`, measured, overwritten cells that wait for compaction included. */
 const HEAP_BYTES_PER_ROW = 2000;
 
-export const CASSANDRA_VARIANTS = ['heap', 'lru-cache', 'map-of-buffers', 'typed', 'floor'] as const;
+export const CASSANDRA_VARIANTS = [
+  'heap',
+  'lru-cache',
+  'map-of-buffers',
+  'typed',
+  'single',
+  'arena',
+  'floor',
+] as const;
+
+/**
+ * Room for the rows, their overwritten cells and one compaction of everything. The budget is the same for
+ * `single` and `arena`; what they use of it is what they are compared by.
+ */
+function arenaBytes(rows: number): number {
+  return Math.max(64 * 2 ** 20, rows * FIELDS * 140 * 4);
+}
 
 /** @throws RangeError for an unknown variant. */
 export function openCassandra(
@@ -42,6 +59,11 @@ export function openCassandra(
         new TypedRowCache(cachedRows),
         policy,
       );
+    case 'single':
+    case 'arena': {
+      const tables = new ArenaTables(variant, memtableCells, arenaBytes(requests.rows));
+      return new CassandraEngine(requests, tables, new TypedRowCache(cachedRows), policy);
+    }
     case 'floor':
       return new CassandraFloor(requests);
     default:
