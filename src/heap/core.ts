@@ -6,7 +6,16 @@ import { HeapFullError } from './errors.js';
 import { Evacuator } from './evacuator.js';
 import { GenerationTable } from './generation-table.js';
 import { HandleTable } from './handle-table.js';
-import { AGE_COLUMNS, ageColumn, NUMBERED_GENERATIONS, POISON, rawBytes, SITE_SHIFT } from './layout.js';
+import { HotWords } from './hot-words.js';
+import {
+  AGE_COLUMNS,
+  ageColumn,
+  HEADER_BYTES,
+  NUMBERED_GENERATIONS,
+  POISON,
+  rawBytes,
+  SITE_SHIFT,
+} from './layout.js';
 import type { SlabMemory } from './memory.js';
 import { fixedBytes, type HeapConfig } from './options.js';
 import { PauseLog } from './pauses.js';
@@ -39,6 +48,7 @@ export class HeapCore {
   readonly config: HeapConfig;
   readonly clock: Clock;
   readonly budget: Budget;
+  readonly hot: HotWords;
   readonly space: RegionSpace;
   readonly memory: SlabMemory;
   readonly generations: GenerationTable;
@@ -51,6 +61,8 @@ export class HeapCore {
   readonly pressureHooks: ((askedBytes: number) => unknown)[] = [];
   /** Ages at death by generation, AGE_COLUMNS each; anonymous generations, also ended ones, share row 16. */
   readonly ages: Uint32Array = new Uint32Array((NUMBERED_GENERATIONS + 1) * AGE_COLUMNS);
+  /** Units of a heap cycle. */
+  readonly cycleUnits: number;
   policy: PlacementPolicy | null = null;
   cycle: number = 0;
   #inHook: boolean = false;
@@ -60,11 +72,16 @@ export class HeapCore {
     this.clock = config.clock;
     this.budget = new Budget(config.maxBytes);
     this.budget.take(fixedBytes(config));
-    this.space = new RegionSpace(this.budget, config.shape);
+    this.hot = new HotWords(RegionSpace.capacityFor(config.maxBytes, config.shape), NUMBERED_GENERATIONS);
+    this.space = new RegionSpace(this.budget, config.shape, this.hot);
     this.memory = this.space.memory;
-    this.generations = new GenerationTable(this.budget, config.generations, config.liveLimit);
-    this.handles = new HandleTable(this.budget, config.slotBits, config.handleChunkShift);
+    const { generations, liveLimit } = config;
+    this.generations = new GenerationTable(this.budget, this.hot, generations, liveLimit, () =>
+      this.space.bindHot(),
+    );
+    this.handles = new HandleTable(this.budget, this.hot, config.slotBits, config.handleChunkShift);
     this.sites = new SiteTable(this.budget);
+    this.cycleUnits = Math.ceil(config.cycleBytes / this.memory.unitBytes);
     this.pauses = new PauseLog(config.clock);
     this.evacuator = new Evacuator(this);
     this.sweeper = new Sweeper(this);
@@ -306,9 +323,12 @@ export class HeapCore {
     }
   }
 
-  /** Takes adjacent regions for a humongous block of `units`. @throws HeapFullError */
-  openHumongous(g: number, units: number, askedBytes: number): number {
+  /** Takes adjacent regions for a humongous block, whose header is still to be written. @throws HeapFullError */
+  openHumongous(g: number, byteLength: number): Address {
     const { space } = this;
+    const askedBytes = byteLength + HEADER_BYTES;
+    const units = Math.ceil(askedBytes / this.memory.unitBytes);
+    if (units > 0x7fffffff) throw this.full(askedBytes, 'a humongous block');
     const count = Math.ceil(units / space.regionUnits);
     let first = NONE;
     const enough = (): boolean => {
@@ -330,8 +350,17 @@ export class HeapCore {
     }
     space.used[first] = units;
     space.trip[first] = units;
+    // A column that humongous regions do not need otherwise: the size in word 1 has no room.
+    space.fragmentedCycle[first] = units * this.memory.unitBytes - askedBytes;
     this.generations.bytesAllocated[g]! += units * this.memory.unitBytes;
-    return first;
+    return (first << space.regionShift) as Address;
+  }
+
+  /** Payload bytes of a humongous block. */
+  humongousBytes(address: Address): number {
+    const region = address >>> this.space.regionShift;
+    const pad = this.space.fragmentedCycle[region]!;
+    return this.space.used[region]! * this.memory.unitBytes - HEADER_BYTES - pad;
   }
 
   /** Makes the handle table ready. @throws HeapFullError */
@@ -370,6 +399,54 @@ export class HeapCore {
 
   usedBytes(): number {
     return this.budget.committed - this.space.freeCount * this.space.regionBytes;
+  }
+
+  /** The error for a generation that does not exist. */
+  noGeneration(generation: number): RangeError {
+    if (generation === 0) {
+      return new RangeError(
+        "generation 0 is V8's own heap: blocks are placed in 1 to 15 or a new generation",
+      );
+    }
+    return new RangeError(
+      `there is no generation ${generation}: it was released, or newGeneration() never made it`,
+    );
+  }
+
+  // ---- the clock, and work by the clock ----
+
+  /** A heap cycle (or several) has passed. */
+  tick(cycles: number): void {
+    this.cycle += cycles;
+    this.evacuator.plan();
+    this.shrink(this.cycle - this.config.shrinkAfterCycles);
+  }
+
+  stepIfWanted(): void {
+    if (this.space.condemnedCount !== 0 || this.evacuator.wanted()) this.step(this.config.stepBudgetMs);
+  }
+
+  /** Sweeps and evacuates for up to `budgetMs`. @returns whether there is more to do. */
+  step(budgetMs: number): boolean {
+    const startMs = this.pauses.start();
+    const deadlineMs = startMs + budgetMs;
+    if (this.space.condemnedCount !== 0) {
+      this.sweeper.sweepUntil(deadlineMs);
+      this.pauses.record('release', startMs);
+    }
+    if (this.evacuator.wanted() && this.clock.nowMs() < deadlineMs) {
+      const evacuationMs = this.pauses.start();
+      this.evacuator.stepUntil(deadlineMs);
+      this.pauses.record('evacuate', evacuationMs);
+    }
+    return this.space.condemnedCount !== 0 || this.evacuator.wanted();
+  }
+
+  /** Units until the next sampled block: exponential, so that samples are fair whatever the program's rhythm. */
+  sampleGap(): number {
+    const { sampleBytes, random } = this.config;
+    if (sampleBytes === 0) return Number.POSITIVE_INFINITY;
+    return (-Math.log(1 - random()) * sampleBytes) / this.memory.unitBytes;
   }
 
   // ---- lives and deaths ----

@@ -1,4 +1,5 @@
 import type { Budget } from './budget.js';
+import type { HotWords } from './hot-words.js';
 import { GENERATION_MASK, NUMBERED_GENERATIONS } from './layout.js';
 import { NONE } from './region-space.js';
 import type { Generation } from './types.js';
@@ -55,8 +56,14 @@ export class GenerationTable {
   readonly #budget: Budget;
   readonly #freeIndices: number[] = [];
 
-  constructor(budget: Budget, dynamicCount: number, liveLimit: number) {
+  readonly #hot: HotWords;
+  readonly #onGrown: () => void;
+
+  /** @param onGrown called when the hot words have moved. */
+  constructor(budget: Budget, hot: HotWords, dynamicCount: number, liveLimit: number, onGrown: () => void) {
     this.#budget = budget;
+    this.#hot = hot;
+    this.#onGrown = onGrown;
     this.#resize(NUMBERED_GENERATIONS);
     for (let k = 1; k < NUMBERED_GENERATIONS; k++) {
       if (k > dynamicCount && k < NUMBERED_GENERATIONS - 1) continue;
@@ -86,9 +93,13 @@ export class GenerationTable {
       return array;
     };
     const before = this.ids.length;
-    this.ids = grown(this.ids);
-    this.top = grown(this.top);
-    this.end = grown(this.end);
+    if (capacity > this.#hot.generationCapacity) {
+      this.#hot.growGenerations(capacity);
+      this.#onGrown();
+    }
+    this.ids = this.#hot.column(this.#hot.idsAt, capacity);
+    this.top = this.#hot.column(this.#hot.topAt, capacity);
+    this.end = this.#hot.column(this.#hot.endAt, capacity);
     this.destinationTop = grown(this.destinationTop);
     this.destinationEnd = grown(this.destinationEnd);
     this.head = grown(this.head).fill(NONE, before);

@@ -6,9 +6,10 @@
  * What may not live here: anything that knows of profiles, V8's samples or caches. What is learnt about
  * lifetimes comes in through `PlacementPolicy`, evictions through `onPressure` and `BlockOwner`.
  */
+export type { Pin } from './block-heap.js';
 export { HeapFullError, HeapInvariantError, StaleRefError } from './errors.js';
 export type { GenerationCounters } from './generation-table.js';
-export { GenerationalHeap, type GenerationOptions, type Pin } from './heap.js';
+export { GenerationalHeap, type GenerationOptions } from './heap.js';
 export { AGE_COLUMNS, ageColumn, HEADER_BYTES } from './layout.js';
 export type { SlabMemory } from './memory.js';
 export type { HeapOptions } from './options.js';

@@ -4,9 +4,13 @@ import {
   checkFunction,
   checkInteger,
   checkNumber,
+  mathRandom,
+  type Random,
   systemClock,
 } from '../base/index.js';
 import { GenerationTable } from './generation-table.js';
+import { HandleTable } from './handle-table.js';
+import { HOT_SCALAR_BYTES } from './hot-words.js';
 import { MAX_REGION_BYTES, MIN_REGION_BYTES, NUMBERED_GENERATIONS } from './layout.js';
 import { PauseLog } from './pauses.js';
 import { RegionSpace, type SpaceShape } from './region-space.js';
@@ -38,8 +42,11 @@ export interface HeapOptions {
   readonly settleCycles?: number;
   /** Time that one evacuation step may take, in ms. Default 0.5. */
   readonly stepBudgetMs?: number;
-  /** One block in this many carries its birth, for ages: default 64; 1 every block, 0 none. */
-  readonly sampleEvery?: number;
+  /**
+   * Mean bytes between two blocks that carry their birth, for ages: default 4096; 1 is nearly every block, 0
+   * none. A block of n bytes is sampled with probability 1 - exp(-n / sampleBytes).
+   */
+  readonly sampleBytes?: number;
   /** Heap cycles after which an empty slab goes back to the system. Default 4. */
   readonly shrinkAfterCycles?: number;
   /** Slabs are SharedArrayBuffers. Default false. See docs/heap.md for what other threads may do. */
@@ -54,6 +61,8 @@ export interface HeapOptions {
   readonly name?: string;
   /** The clock for pauses and step budgets. */
   readonly clock?: Clock;
+  /** The random source that spaces the samples. */
+  readonly random?: Random;
 }
 
 /** Every option with its value, and what follows from them. */
@@ -136,7 +145,7 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
     wasteThreshold: checkNumber(at('wasteThreshold'), options.wasteThreshold ?? 0.1, 0, 1),
     settleCycles: checkInteger(at('settleCycles'), options.settleCycles ?? 1, 0, 1e6),
     stepBudgetMs: checkNumber(at('stepBudgetMs'), options.stepBudgetMs ?? 0.5, 0.01, 1e6),
-    sampleEvery: checkInteger(at('sampleEvery'), options.sampleEvery ?? 64, 0, 2 ** 20),
+    sampleBytes: checkInteger(at('sampleBytes'), options.sampleBytes ?? 4096, 0, 2 ** 30),
     shrinkAfterCycles: checkInteger(at('shrinkAfterCycles'), options.shrinkAfterCycles ?? 4, 0, 1e9),
     shared: shape.shared,
     decommit: shape.decommit,
@@ -144,6 +153,7 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
     zeroFill: checkBoolean(at('zeroFill'), options.zeroFill ?? false),
     name: options.name ?? 'heap',
     clock: resolveClock(options.clock),
+    random: options.random ?? mathRandom,
     shape,
     slotBits,
     handleChunkShift: Math.log2(chunkBytes / 4),
@@ -164,6 +174,8 @@ export function fixedBytes(config: HeapConfig): number {
     RegionSpace.tableBytesFor(config.maxBytes, config.shape) +
     GenerationTable.bytesFor(NUMBERED_GENERATIONS) +
     SiteTable.firstBytes +
-    PauseLog.bytes
+    PauseLog.bytes +
+    HOT_SCALAR_BYTES +
+    HandleTable.ringBytes(config.slotBits)
   );
 }

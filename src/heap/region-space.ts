@@ -1,5 +1,6 @@
 import { loadAddon } from '../base/index.js';
 import type { Budget } from './budget.js';
+import { CAREFUL, CONDEMNED_COUNT, type HotWords } from './hot-words.js';
 import { SlabMemory } from './memory.js';
 import type { RegionIndex } from './types.js';
 
@@ -80,9 +81,9 @@ export class RegionSpace {
   /** Units handed out in the region, known once it is retired; for humongous ones the block's units. */
   readonly used: Int32Array;
   /** Of them, units of blocks that have died or moved away. */
-  readonly freed: Int32Array;
+  freed: Int32Array = new Int32Array(0);
   /** The count of freed units at which `free` must look closer. */
-  readonly trip: Int32Array;
+  trip: Int32Array = new Int32Array(0);
   /** How often the region was taken; what NG2C calls its epoch. */
   readonly epoch: Int32Array;
   /** Neighbours in the list of the generation's regions, or of the condemned. */
@@ -98,8 +99,6 @@ export class RegionSpace {
   freeCount: number = 0;
   /** Regions with memory behind them. */
   committedCount: number = 0;
-  /** Released regions that are not yet swept: while 0, a deref need not ask. */
-  condemnedCount: number = 0;
   /** One past the highest region that ever had memory. */
   top: number = 0;
   slabsGrown: number = 0;
@@ -113,7 +112,9 @@ export class RegionSpace {
   /** By slab index; a slab of several spans stands at each. */
   readonly #slabs: (Slab | undefined)[] = [];
 
-  constructor(budget: Budget, shape: SpaceShape) {
+  readonly #hot: HotWords;
+
+  constructor(budget: Budget, shape: SpaceShape, hot: HotWords) {
     const unitBytes = 1 << shape.unitShift;
     this.regionBytes = shape.regionBytes;
     this.regionUnits = shape.regionBytes / unitBytes;
@@ -125,14 +126,15 @@ export class RegionSpace {
     this.#decommit = shape.decommit ? decommitOfAddon() : undefined;
     this.#regionsPerSlab = shape.slabBytes / shape.regionBytes;
     this.#slabLimit = RegionSpace.slabLimit(budget.max, shape);
-    const regions = this.#slabLimit * this.#regionsPerSlab;
+    const regions = RegionSpace.capacityFor(budget.max, shape);
     this.capacity = regions;
+    this.#hot = hot;
+    this.bindHot();
+    this.trip.fill(NEVER);
     this.tableBytes = regions * TABLE_BYTES_PER_REGION;
     this.state = new Uint8Array(regions);
     this.generation = new Int32Array(regions);
     this.used = new Int32Array(regions);
-    this.freed = new Int32Array(regions);
-    this.trip = new Int32Array(regions).fill(NEVER);
     this.epoch = new Int32Array(regions);
     this.next = new Int32Array(regions).fill(NONE);
     this.prev = new Int32Array(regions).fill(NONE);
@@ -148,9 +150,28 @@ export class RegionSpace {
     return Math.min(addressable, 2 * Math.ceil(maxBytes / shape.slabBytes) + 1);
   }
 
+  /** Regions that the tables have room for. */
+  static capacityFor(maxBytes: number, shape: SpaceShape): number {
+    return RegionSpace.slabLimit(maxBytes, shape) * (shape.slabBytes / shape.regionBytes);
+  }
+
   static tableBytesFor(maxBytes: number, shape: SpaceShape): number {
-    const regionsPerSlab = shape.slabBytes / shape.regionBytes;
-    return RegionSpace.slabLimit(maxBytes, shape) * regionsPerSlab * TABLE_BYTES_PER_REGION;
+    return RegionSpace.capacityFor(maxBytes, shape) * TABLE_BYTES_PER_REGION;
+  }
+
+  /** Takes the columns in the hot words anew. */
+  bindHot(): void {
+    this.freed = this.#hot.column(this.#hot.freedAt, this.capacity);
+    this.trip = this.#hot.column(this.#hot.tripAt, this.capacity);
+  }
+
+  /** Released regions that are not yet swept. */
+  get condemnedCount(): number {
+    return this.#hot.words[CONDEMNED_COUNT]! & ~CAREFUL;
+  }
+
+  set condemnedCount(count: number) {
+    this.#hot.words[CONDEMNED_COUNT] = (this.#hot.words[CONDEMNED_COUNT]! & CAREFUL) | count;
   }
 
   /** Whether the addon gives pages back in place. */

@@ -66,7 +66,7 @@ export interface PlacementPolicy {
   /** The generation for a block of `byteLength` from `site`; 0 for the current one. `ttlMs` is 0 if unknown. */
   generationFor(site: SiteId, byteLength: number, ttlMs: number): number;
   /**
-   * A sampled block was born; it stands for `sampleEvery` blocks. The answer is a cookie (32 bits) which
+   * A sampled block was born; it stands for `heap.sampleWeight(byteLength)` blocks. The answer is a cookie (32 bits) which
    * comes back at its death.
    */
   born(site: SiteId, generation: Generation, byteLength: number): number;

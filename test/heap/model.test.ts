@@ -11,7 +11,7 @@ const geometry = fc.record({
   liveThreshold: fc.constantFrom(0, 0.4, 0.65, 0.95),
   wasteThreshold: fc.constantFrom(0, 0.1, 1),
   settleCycles: fc.constantFrom(0, 1),
-  sampleEvery: fc.constantFrom(0, 1, 4, 64),
+  sampleBytes: fc.constantFrom(0, 1, 256, 4096),
   shrinkAfterCycles: fc.constantFrom(0, 1, 8),
   maxRefs: fc.constantFrom(64, 1024, 4096),
   shared: fc.boolean(),

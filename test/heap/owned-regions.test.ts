@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Address, GenerationalHeap, type RegionIndex } from '../../src/heap/index.js';
 
 function heapWithOwner(): { heap: GenerationalHeap; owner: number; generation: number } {
-  const heap = new GenerationalHeap({ maxBytes: 512 * 1024, regionBytes: 1024, sampleEvery: 0, debug: true });
+  const heap = new GenerationalHeap({ maxBytes: 512 * 1024, regionBytes: 1024, sampleBytes: 0, debug: true });
   const owner = heap.registerOwner({ moved: () => {} });
   return { heap, owner, generation: heap.newGeneration({ liveThreshold: 0 }) };
 }
