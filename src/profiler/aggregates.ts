@@ -122,6 +122,11 @@ export interface ThreadAggregates {
   /** Births outside cohorts. */
   readonly skipped: number;
   readonly cohorts: number;
+  /**
+   * Births in cohorts, each over its cohort's inclusion probability: an unbiased estimate of `samples`, which is known
+   * exactly. Their quotient says how far the draw of cohorts happened to miss, and takes that out of totals.
+   */
+  readonly weightedSamples?: number;
   readonly polls: number;
   readonly pollNs: number;
   readonly gcCycles: number;
