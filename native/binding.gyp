@@ -12,7 +12,7 @@
       ['OS=="linux"', {
         # nodelete: the process-wide store and the signal watcher's thread must survive the unloading of the
         # addon by the last worker that used it.
-        'ldflags': ['-Wl,-z,nodelete', '-static-libgcc', '-static-libstdc++'],
+        'ldflags': ['-Wl,-z,nodelete'],
       }],
       ['OS=="mac"', {
         'xcode_settings': {

@@ -76,7 +76,15 @@ void Start(const Args& args) {
   state->record_key = Store::Get().Add(record);
   state->sampler = std::make_unique<Sampler>(isolate, record);
   state->Rehook();
-  state->sampler->Start();
+  if (!state->sampler->Start()) {
+    state->sampler.reset();
+    state->Rehook();
+    Store::Get().Forget(state->record_key);
+    state->record_key = 0;
+    return Throw(isolate,
+                 "V8's heap sampler is in use by DevTools or another inspector client, which has V8 collect all garbage "
+                 "at each look; stop it first");
+  }
   args.GetReturnValue().Set(static_cast<double>(state->record_key));
 }
 

@@ -7,9 +7,12 @@ namespace rolp {
 
 namespace {
 
-// The window counts as at least this long, so that the first, dearest polls of a process, whose start-up
-// allocates much of what lives longest, do not end polling at once.
-constexpr double kLeastWindowNs = 5e9;
+// How far p may fall or rise from one prologue to the next. Estimates weigh by 1 / p: a p that jumps between 1 and its
+// floor as purses empty and fill is as unbiased as a steady one, but far noisier. It also lets start-up, which allocates
+// much of what lives longest, be seen well: from 1 down to a tenth takes thirty cycles.
+constexpr double kSlew = 0.93;
+// How much a window that has overspent may depress p, beyond what the costs alone demand.
+constexpr double kMostPayback = 0.5;
 // Bounds the weight of a sample: one that stands for thousands of cohorts says little.
 constexpr double kLeastProbability = 1.0 / 256;
 
@@ -19,7 +22,8 @@ PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
   const uint64_t index = now_ns / kSlotNs;
   if (!begun_) {
     begun_ = true;
-    slot_index_ = first_index_ = index;
+    begin_ns_ = now_ns;
+    slot_index_ = index;
   }
   for (uint64_t past = 0; slot_index_ < index; slot_index_++) {
     if (++past > kSlots) {
@@ -44,6 +48,13 @@ void PollBudget::CountPoll(uint64_t now_ns, uint64_t poll_ns, bool forced) {
 
 double PollBudget::Probability(uint64_t now_ns) {
   if (unlimited()) return 1;
+  const double wanted = Wanted(now_ns);
+  probability_ = std::min(std::max(wanted, probability_ * kSlew), probability_ / kSlew);
+  return probability_ = std::min(std::max(probability_, kLeastProbability), 1.0);
+}
+
+// The p at which polls would just fill the budget, were the next window like the last.
+double PollBudget::Wanted(uint64_t now_ns) {
   SlotAt(now_ns);
   Slot sum;
   for (const Slot& slot : slots_) {
@@ -54,19 +65,17 @@ double PollBudget::Probability(uint64_t now_ns) {
   }
   if (sum.polls > 0) last_cost_ns_ = static_cast<double>(sum.poll_ns) / sum.polls;
   if (last_cost_ns_ == 0 || sum.cycles == 0) return 1;
-  const double slots = static_cast<double>(std::min<uint64_t>(slot_index_ - first_index_ + 1, kSlots));
-  const double wall_ns = std::max(slots * kSlotNs, kLeastWindowNs);
-  // Of the window's cycles, how many may be polled; forced polls come out of the same purse.
-  const double allowed = share_ * wall_ns / last_cost_ns_;
+  const double window_ns = static_cast<double>(std::min(now_ns - begin_ns_, (kSlots - 1) * kSlotNs + now_ns % kSlotNs));
+  // Of the window's cycles, so many could have been polled; forced polls come out of the same purse.
+  const double affordable = share_ * window_ns / last_cost_ns_ - sum.forced;
   const double free_cycles = static_cast<double>(sum.cycles) - sum.forced;
   if (free_cycles <= 0) return 1;
-  double fraction = (allowed - sum.forced) / free_cycles;
-  // What was overspent within the window is paid back.
-  const double spent = static_cast<double>(sum.poll_ns) / wall_ns;
-  if (spent > share_) fraction *= share_ / spent;
+  const double spent = static_cast<double>(sum.poll_ns) / std::max(window_ns, 1.0);
+  const double payback = spent > share_ ? std::max(share_ / spent, kMostPayback) : 1;
+  const double fraction = payback * affordable / free_cycles;
   if (fraction >= 1) return 1;
   // Three polls a cohort, which may overlap: 1 - (1 - p)^3 of all prologues are polled.
-  return std::max(1 - std::cbrt(1 - std::max(fraction, 0.0)), kLeastProbability);
+  return 1 - std::cbrt(1 - std::max(fraction, 0.0));
 }
 
 bool CohortDraw::Draw(double p) {

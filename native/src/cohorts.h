@@ -16,7 +16,7 @@ class PollBudget {
   bool unlimited() const { return share_ <= 0; }
   void CountCycle(uint64_t now_ns);
   void CountPoll(uint64_t now_ns, uint64_t poll_ns, bool forced);
-  // The probability of starting a cohort at a prologue that would keep polls within the budget.
+  // The probability of starting a cohort at this prologue: moves towards what keeps polls within the budget.
   double Probability(uint64_t now_ns);
 
  private:
@@ -27,11 +27,13 @@ class PollBudget {
     uint32_t polls = 0, forced = 0, cycles = 0;
   };
   Slot& SlotAt(uint64_t now_ns);
+  double Wanted(uint64_t now_ns);
 
   double share_;
   double last_cost_ns_ = 0;
   std::array<Slot, kSlots> slots_{};
-  uint64_t slot_index_ = 0, first_index_ = 0;
+  uint64_t slot_index_ = 0, begin_ns_ = 0;
+  double probability_ = 1;
   bool begun_ = false;
 };
 

@@ -42,30 +42,20 @@ uint64_t Sampler::Poll(Instant here, bool in_gc) {
   {
     v8::HandleScope handles(isolate_);
     std::unique_ptr<v8::AllocationProfile> profile(isolate_->GetHeapProfiler()->GetAllocationProfile());
-    if (nested_gc_) here = Here(uv_hrtime(), UsedBytes());
-    nested_gc_ = false;
+    if (nested_gc_ != 0) here = Here(uv_hrtime(), UsedBytes());
+    nested_gc_ = 0;
     RecordLock lock(record_->mutex);
     record_->polls++;
     record_->version++;
-    if (!profile) {
-      // Whoever else uses the sampler has stopped it for all. Not restarted within a GC, whose allocators a new
-      // sampler would hook into, but at the next safe point.
-      record_->EndEpoch(here.ms);
-      ForgetEpoch();
-      active_ = own_ = false;
-      RequestRestart(isolate_);
-    } else {
-      const auto& samples = profile->GetSamples();
-      if (!Walk(profile->GetRootNode()) || SawRestart(samples)) {
-        Adopt(here);
-        Walk(profile->GetRootNode());
-      }
-      CountSamples(samples);
+    if (profile && Walk(profile->GetRootNode()) && !SawRestart(profile->GetSamples())) {
+      CountSamples(profile->GetSamples());
       CountDeaths(here);
       CountBirths(here, in_gc);
       FoldContexts();
       record_->last_poll = here;
       gc_since_poll_ = false;
+    } else {
+      LoseSampler(here);
     }
     walk_.clear();
   }
@@ -110,14 +100,6 @@ bool Sampler::SawRestart(const std::vector<v8::AllocationProfile::Sample>& sampl
     if (live == nullptr ? all_known : live->size != static_cast<uint32_t>(sample.size)) return true;
   }
   return false;
-}
-
-void Sampler::Adopt(const Instant& here) {
-  record_->EndEpoch(here.ms);
-  ForgetEpoch();
-  own_ = false;
-  record_->BeginEpoch("adopted", record_->options.interval_bytes, here.ms, 0);
-  anchor_exact_ = false;
 }
 
 void Sampler::CountSamples(const std::vector<v8::AllocationProfile::Sample>& samples) {
@@ -172,6 +154,7 @@ void Sampler::CountBirths(const Instant& here, bool in_gc) {
                        anchor_.ms + place * (here.ms - anchor_.ms), birth.context, here.cycle, birth.size, 0, group});
   }
   record_->births += births_.size();
+  record_->weighted_samples += static_cast<double>(births_.size()) * cohort_weight;
   epoch_births_ += births_.size();
   if (draw_.births_in_cohort() && !births_.empty()) {
     uint64_t gaps = max_id_ - anchor_id_ - births_.size();

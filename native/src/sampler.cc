@@ -28,23 +28,36 @@ Instant Sampler::Here(uint64_t now_ns, size_t used_bytes) {
   return {record_->cycles_done + 1, clock_bytes_ + grown, Ms(now_ns)};
 }
 
-void Sampler::Start() {
+bool Sampler::Start() {
   {
     RecordLock lock(record_->mutex);
     record_->BeginWindow(record_->options.level, 0);
   }
-  BeginEpoch("start");
+  return BeginEpoch("start");
 }
 
-void Sampler::BeginEpoch(const char* reason) {
+// Starts V8's sampler, or finds another's that can be read too. DevTools' cannot: it asks V8 for a full GC before each
+// look, which would turn each of our polls, and with them each scavenge, into a mark-compact.
+bool Sampler::Acquire() {
   v8::HeapProfiler* profiler = isolate_->GetHeapProfiler();
   const SamplerOptions& options = record_->options;
   own_ = profiler->StartSamplingHeapProfiler(static_cast<uint64_t>(options.interval_bytes), options.stack_depth);
+  if (own_) return true;
+  v8::HandleScope handles(isolate_);
+  nested_gc_ = 0;
+  polling_ = true;
+  delete profiler->GetAllocationProfile();
+  polling_ = false;
+  return (nested_gc_ & kMarkCompact) == 0;
+}
+
+bool Sampler::BeginEpoch(const char* reason) {
+  if (!Acquire()) return false;
   active_ = true;
   const uint64_t now_ns = uv_hrtime();
   {
     RecordLock lock(record_->mutex);
-    record_->BeginEpoch(own_ ? reason : "adopted", options.interval_bytes, Ms(now_ns), 0);
+    record_->BeginEpoch(own_ ? reason : "adopted", record_->options.interval_bytes, Ms(now_ns), 0);
     ForgetEpoch();
     anchor_ = record_->last_poll = Here(now_ns, UsedBytes());
     gc_since_poll_ = false;
@@ -58,6 +71,16 @@ void Sampler::BeginEpoch(const char* reason) {
     anchor_exact_ = false;
     draw_.Restart(uv_hrtime());
   }
+  return true;
+}
+
+// Somebody stopped the sampler, for all, and perhaps started another: this epoch is over. The next begins at a safe
+// point: a new sampler hooks into V8's allocators, which is no business for a GC's prologue.
+void Sampler::LoseSampler(const Instant& here) {
+  record_->EndEpoch(here.ms);
+  ForgetEpoch();
+  active_ = own_ = false;
+  RequestRestart(isolate_);
 }
 
 // Node ids, sample ids and the cohorts' draws of an epoch mean nothing in the next.
@@ -71,7 +94,7 @@ void Sampler::ForgetEpoch() {
 }
 
 void Sampler::Stop() {
-  PollNow();
+  if (active_) PollNow();
   if (active_ && own_) isolate_->GetHeapProfiler()->StopSamplingHeapProfiler();
   active_ = false;
   RecordLock lock(record_->mutex);
@@ -81,7 +104,6 @@ void Sampler::Stop() {
 void Sampler::PollNow() {
   if (polling_) return;
   if (!active_) {
-    if (record_->sampling) return;
     RestartAfterForeignStop();
     return;
   }
@@ -106,8 +128,7 @@ bool Sampler::SetInterval(double interval_bytes) {
     record_->EndEpoch(Ms(uv_hrtime()));
     record_->options.interval_bytes = interval_bytes;
   }
-  BeginEpoch("interval");
-  return true;
+  return BeginEpoch("interval");
 }
 
 uint64_t Sampler::OnPrologue(int kind, uint64_t now_ns, size_t used_bytes) {
@@ -117,7 +138,7 @@ uint64_t Sampler::OnPrologue(int kind, uint64_t now_ns, size_t used_bytes) {
   uint64_t poll_ns = 0;
   if (polling_) {
     // Who was born and died since the last poll will not be seen: those births are in no cohort.
-    nested_gc_ = true;
+    nested_gc_ |= kind;
     draw_.Forget();
   } else if (active_) {
     polled_in_this_gc_ = draw_.Prologue(now_ns, major);

@@ -19,7 +19,8 @@ class Sampler {
  public:
   Sampler(v8::Isolate* isolate, std::shared_ptr<ThreadRecord> record);
 
-  void Start();
+  // False if another tool's sampler runs that cannot be shared: see Acquire.
+  bool Start();
   // One last poll, then stops V8's sampler if it is ours.
   void Stop();
   // A poll outside any GC: sees the births since the last one, and who died in the last GC.
@@ -58,14 +59,15 @@ class Sampler {
   double Ms(uint64_t now_ns) const { return static_cast<double>(now_ns - start_ns_) / 1e6; }
   size_t UsedBytes();
   Instant Here(uint64_t now_ns, size_t used_bytes);
-  void BeginEpoch(const char* reason);
+  bool BeginEpoch(const char* reason);
+  bool Acquire();
+  void LoseSampler(const Instant& here);
   void ForgetEpoch();
 
   // poll.cc
   uint64_t Poll(Instant here, bool in_gc);
   bool Walk(v8::AllocationProfile::Node* root);
   bool SawRestart(const std::vector<v8::AllocationProfile::Sample>& samples) const;
-  void Adopt(const Instant& here);
   void CountSamples(const std::vector<v8::AllocationProfile::Sample>& samples);
   void CountDeaths(const Instant& here);
   void CountBirths(const Instant& here, bool in_gc);
@@ -83,7 +85,7 @@ class Sampler {
   bool active_ = false;   // V8 samples for us
   bool own_ = false;      // and we have started it
   bool polling_ = false;  // guards against a poll within a poll
-  bool nested_gc_ = false;  // V8 collected while a poll outside of a GC took the profile
+  int nested_gc_ = 0;  // kinds of GCs in which V8 collected while a poll outside of a GC took the profile
   bool polled_in_this_gc_ = false;
 
   // The last poll: the ids it knew, and the place from which births are interpolated.

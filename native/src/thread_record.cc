@@ -196,6 +196,7 @@ std::string ThreadRecord::ToJson() const {
   json.Key("intervalBytes").Number(options.interval_bytes).Key("stackDepth").Number(options.stack_depth);
   json.Key("samples").Integer(samples).Key("missed").Integer(missed);
   json.Key("skipped").Integer(samples - births - missed).Key("cohorts").Integer(cohorts);
+  json.Key("weightedSamples").Number(weighted_samples);
   json.Key("polls").Integer(polls).Key("pollNs").Integer(poll_ns).Key("gcCycles").Integer(cycles_done);
   json.Key("allocatedBytes").Number(last_poll.bytes);
   WritePauses(&json, "scavenge", scavenge);

@@ -76,6 +76,7 @@ class ThreadRecord {
   uint64_t first_id = 1;  // of the epoch: beyond 1 if V8 was sampling before we came
   uint64_t past_samples = 0;  // of ended epochs
   uint64_t births = 0, missed = 0, cohorts = 0, polls = 0, poll_ns = 0;
+  double weighted_samples = 0;  // births, each over its cohort's probability
 
   uint64_t EpochSamples() const { return last_id + 1 - first_id; }
   Level LevelOf(uint64_t id) const;

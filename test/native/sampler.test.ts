@@ -1,39 +1,224 @@
 import { describe, expect, it } from 'vitest';
-import { NativeSource } from '../../src/profiler/index.js';
-
-const gc = (globalThis as unknown as { gc: (options?: { type: 'minor' | 'major' }) => void }).gc;
-const minor = (): void => gc({ type: 'minor' });
+import type { ContextAggregate, ThreadAggregates } from '../../src/profiler/index.js';
+import { collect, leaf, withSource } from './helpers.js';
 
 function makeTracked(i: number): unknown {
   return { i, pair: [i, i + 1] };
 }
 
-describe('the native sampler', () => {
-  it('misses no birth and counts each sample in each of the three lifetime tables', () => {
-    const source = new NativeSource();
-    source.start({ intervalBytes: 256, stackDepth: 16, budgetPercent: 0, maxContexts: 1000, level: 'off' });
-    const kept: unknown[] = [];
-    for (let round = 0; round < 10; round++) {
-      for (let i = 0; i < 2000; i++) {
-        const made = makeTracked(i);
-        if (i % 4 === 0) kept.push(made);
-      }
-      minor();
+function makePoint(i: number): unknown {
+  return { x: i, y: i };
+}
+
+function make(count: number): unknown[] {
+  const made: unknown[] = [];
+  for (let i = 0; i < count; i++) made.push(makeTracked(i));
+  return made;
+}
+
+/** Cells with both ends known, as [low, high, samples]. */
+function deaths(context: ContextAggregate): number[][] {
+  return context.gcCycles.filter(([, high]) => high !== null).map(([low, high, n]) => [low, high!, n]);
+}
+
+function expectWhole(counts: ThreadAggregates): void {
+  let births = 0;
+  for (const context of counts.contexts) {
+    births += context.samples;
+    for (const table of [context.gcCycles, context.lifeBytes, context.lifeMs]) {
+      expect(table.reduce((sum, cell) => sum + cell[2], 0)).toBe(context.samples);
+      for (const [low, high] of table) if (high !== null) expect(high).toBeGreaterThan(low);
     }
-    const counts = source.read();
-    source.stop();
-    expect(counts.missed).toBe(0);
-    expect(counts.skipped).toBe(0);
-    expect(counts.samples).toBeGreaterThan(1000);
-    expect(counts.gcCycles).toBeGreaterThanOrEqual(10);
-    let births = 0;
-    for (const context of counts.contexts) {
-      births += context.samples;
-      for (const table of [context.gcCycles, context.lifeBytes, context.lifeMs]) {
-        expect(table.reduce((sum, cell) => sum + cell[2], 0)).toBe(context.samples);
+    const groups = context.groups!.reduce((sum, [weight]) => sum + weight, 0);
+    expect(groups).toBeCloseTo(context.objects, 3);
+  }
+  expect(births + counts.skipped + counts.missed!).toBe(counts.samples);
+}
+
+describe('the native sampler at budget 0', () => {
+  it('misses no birth and has each sample once in each of the three lifetime tables', () => {
+    withSource({ intervalBytes: 256 }, (source) => {
+      const kept: unknown[] = [];
+      for (let round = 0; round < 10; round++) {
+        kept.push(make(2000).filter((_, i) => i % 4 === 0));
+        collect('minor');
       }
-    }
-    expect(births).toBe(counts.samples);
-    expect(kept.length).toBe(5000);
+      const counts = source.read();
+      expect(counts).toMatchObject({ missed: 0, skipped: 0, engine: 'native', ended: false });
+      expect(counts.samples).toBeGreaterThan(1000);
+      expect(counts.weightedSamples).toBe(counts.samples);
+      expect(counts.gcCycles).toBe(source.gcCycles());
+      expectWhole(counts);
+      expect(kept.length).toBe(10);
+    });
+  });
+
+  it('estimates births without bias and puts garbage at age 1', () => {
+    withSource({ intervalBytes: 512 }, (source) => {
+      let last: unknown;
+      for (let round = 0; round < 20; round++) {
+        for (let i = 0; i < 20_000; i++) last = makePoint(i);
+        collect('minor');
+      }
+      const context = leaf(source.read(), 'makePoint');
+      expect(last).toEqual({ x: 19_999, y: 19_999 });
+      // Some 25 000 samples, so that 4 % are six standard errors.
+      expect(context.samples).toBeGreaterThan(10_000);
+      expect(context.objects / 400_000).toBeGreaterThan(0.96);
+      expect(context.objects / 400_000).toBeLessThan(1.04);
+      const young = deaths(context).filter(([low]) => low === 0);
+      expect(young[0]!.slice(0, 2)).toEqual([0, 1]);
+      expect(young[0]![2]! / context.samples).toBeGreaterThan(0.99);
+    });
+  });
+
+  it('tells the age at which a scavenge collected, and censors what lives', () => {
+    withSource({ intervalBytes: 64 }, (source) => {
+      const born = source.gcCycles();
+      let held: unknown[] = make(500);
+      collect('minor');
+      const lived = source.gcCycles() - born;
+      let context = leaf(source.read(), 'makeTracked');
+      expect(deaths(context)).toEqual([]);
+      expect(context.gcCycles.map(([low, high]) => [low, high])).toEqual([[lived, null]]);
+      held = [];
+      collect('minor');
+      context = leaf(source.read(), 'makeTracked');
+      expect(deaths(context)).toEqual([[lived, lived + 1, context.samples]]);
+      expect(context.deaths.young).toBeCloseTo(context.objects, 3);
+      expect(context.deaths.old).toBe(0);
+      expect(held).toEqual([]);
+    });
+  });
+
+  it('counts what a mark-compact collected after two cycles as old', () => {
+    withSource({ intervalBytes: 64 }, (source) => {
+      const born = source.gcCycles();
+      let held: unknown[] = make(500);
+      for (let i = 0; i < 3; i++) collect('minor');
+      held = [];
+      for (let i = 0; i < 2; i++) collect('minor');
+      const before = source.gcCycles() - born;
+      collect('major');
+      const context = leaf(source.read(), 'makeTracked');
+      expect(deaths(context)).toEqual([[before, before + 1, context.samples]]);
+      expect(context.deaths.old).toBeCloseTo(context.objects, 3);
+      expect(held).toEqual([]);
+    });
+  });
+
+  it('counts births after the last GC as censored at age 0', () => {
+    withSource({ intervalBytes: 64 }, (source) => {
+      collect('minor');
+      const held = make(300);
+      const context = leaf(source.read(), 'makeTracked');
+      expect(context.gcCycles.map(([low, high]) => [low, high])).toEqual([[0, null]]);
+      expect(context.live.samples).toBe(context.samples);
+      expect(held.length).toBe(300);
+    });
+  });
+
+  it('keeps a bytes clock that agrees with what was allocated', () => {
+    withSource({ intervalBytes: 4096 }, (source) => {
+      const before = source.read().allocatedBytes;
+      let last: unknown;
+      for (let i = 0; i < 40; i++) {
+        for (let k = 0; k < 1000; k++) last = new Array(125).fill(k);
+        if (i % 7 === 0) collect('minor');
+      }
+      // 125 elements and the array itself: 8 bytes each on Node's V8, 16 of header, 32 of JSArray.
+      const expected = 40_000 * (125 * 8 + 16 + 32);
+      expect((source.read().allocatedBytes - before) / expected).toBeGreaterThan(0.97);
+      expect((source.read().allocatedBytes - before) / expected).toBeLessThan(1.05);
+      expect(last).toHaveLength(125);
+    });
+  });
+
+  it('misses nothing in a long synchronous loop', () => {
+    withSource({ intervalBytes: 1024 }, (source) => {
+      const ring: unknown[] = new Array(5000);
+      const until = Date.now() + 1000;
+      for (let i = 0; Date.now() < until; i++) ring[i % 5000] = makeTracked(i);
+      const counts = source.read();
+      expect(counts.gcCycles).toBeGreaterThan(3);
+      expect(counts).toMatchObject({ missed: 0, skipped: 0 });
+      expectWhole(counts);
+    });
+  });
+
+  it('keeps contexts apart by the attribution level at birth', () => {
+    withSource({ intervalBytes: 64, level: 'off' }, (source) => {
+      const held = [make(200)];
+      source.setLevel('calls');
+      held.push(make(400));
+      collect('minor');
+      const counts = source.read();
+      const of = (level: string) =>
+        counts.contexts.filter((c) => c.level === level && c.frames[0]?.function === 'makeTracked');
+      const objects = (level: string) => of(level).reduce((sum, c) => sum + c.objects, 0);
+      expect(objects('calls') / objects('off')).toBeGreaterThan(1.8);
+      expect(objects('calls') / objects('off')).toBeLessThan(2.2);
+      expect(counts.windows.map((w) => [w.level, w.endMs === null])).toEqual([
+        ['off', false],
+        ['calls', true],
+      ]);
+      expect(counts.missed).toBe(0);
+      expect(held.length).toBe(2);
+    });
+  });
+
+  it('begins a new epoch with a new interval and censors the living', () => {
+    withSource({ intervalBytes: 64 }, (source) => {
+      const held = [make(200)];
+      collect('minor');
+      source.setInterval(128);
+      held.push(make(200));
+      const counts = source.read();
+      expect(counts.epochs.map((e) => [e.index, e.reason, e.intervalBytes])).toEqual([
+        [0, 'start', 64],
+        [1, 'interval', 128],
+      ]);
+      expect(counts.epochs[0]!.censored).toBeGreaterThan(200);
+      expect(counts.epochs[0]!.samples + counts.epochs[1]!.samples).toBe(counts.samples);
+      expect(counts).toMatchObject({ missed: 0, intervalBytes: 128 });
+      expectWhole(counts);
+      expect(held.length).toBe(2);
+    });
+  });
+
+  it('still answers read() after stop(), and refuses a second start', () => {
+    let counts: ThreadAggregates | undefined;
+    withSource({ intervalBytes: 64 }, (source) => {
+      make(100);
+      expect(() =>
+        source.start({ ...source.read(), budgetPercent: 0, maxContexts: 10, level: 'off' }),
+      ).toThrow(/running already/);
+      source.stop();
+      counts = source.read();
+      expect(counts.epochs[0]!.endMs).not.toBeNull();
+      expect(counts.samples).toBeGreaterThan(100);
+      expectWhole(counts);
+    });
+  });
+});
+
+describe('pauses', () => {
+  it('add up over the histogram, and hold the polls', () => {
+    withSource({ intervalBytes: 1024 }, (source) => {
+      make(10_000);
+      for (let i = 0; i < 5; i++) collect('minor');
+      for (let i = 0; i < 3; i++) collect('major');
+      const counts = source.read();
+      expect(counts.scavenge.count).toBeGreaterThanOrEqual(5);
+      expect(counts.markCompact.count).toBeGreaterThanOrEqual(3);
+      expect(counts.scavenge.count + counts.markCompact.count).toBe(counts.gcCycles);
+      for (const pauses of [counts.scavenge, counts.markCompact]) {
+        expect(pauses.buckets.reduce((sum, [, n]) => sum + n, 0)).toBe(pauses.count);
+        expect(pauses.buckets.at(-1)![0]).toBeGreaterThanOrEqual(pauses.maxNs);
+        expect(pauses.pollNs).toBeGreaterThan(0);
+        expect(pauses.pollNs).toBeLessThan(pauses.sumNs);
+        expect(pauses.beforeBytes).toBeGreaterThan(pauses.afterBytes);
+      }
+    });
   });
 });

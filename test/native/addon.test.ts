@@ -1,0 +1,116 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadAddon } from '../../src/base/index.js';
+import { nativeThreadStore } from '../../src/profiler/index.js';
+import { collect, withSource } from './helpers.js';
+
+interface GcAddon {
+  recordPauses(capacity: number, nowMs: number): void;
+  takePauses(): Float64Array;
+  pausesDropped(): number;
+  decommit(buffer: ArrayBuffer | SharedArrayBuffer, byteOffset: number, byteLength: number): boolean;
+  pageSize(): number;
+}
+const addon = loadAddon() as unknown as GcAddon;
+
+describe('recordPauses', () => {
+  afterEach(() => addon.recordPauses(0, 0));
+
+  it('gives each pause as kind, start, ns, poll ns, heap before and after, on performance.now’s clock', () => {
+    addon.recordPauses(100, performance.now());
+    const before = performance.now();
+    collect('minor');
+    collect('major');
+    const after = performance.now();
+    const rows = addon.takePauses();
+    const pauses = Array.from({ length: rows.length / 6 }, (_, i) => [...rows.subarray(i * 6, i * 6 + 6)]);
+    expect(pauses[0]![0]).toBe(1);
+    expect(pauses.at(-1)![0]).toBe(4);
+    for (const [, startMs, ns, pollNs, used] of pauses) {
+      expect(startMs).toBeGreaterThanOrEqual(before - 0.1);
+      expect(startMs! + ns! / 1e6).toBeLessThanOrEqual(after + 0.1);
+      expect(ns).toBeGreaterThan(0);
+      expect(pollNs).toBe(0);
+      expect(used).toBeGreaterThan(1e6);
+    }
+    expect(addon.takePauses()).toHaveLength(0);
+  });
+
+  it('keeps the newest when the ring is full, and says how many it dropped', () => {
+    addon.recordPauses(2, performance.now());
+    for (let i = 0; i < 4; i++) collect('minor');
+    collect('major');
+    expect(addon.pausesDropped()).toBeGreaterThanOrEqual(3);
+    const rows = addon.takePauses();
+    expect(rows).toHaveLength(12);
+    expect(rows[6]).toBe(4);
+    expect(rows[7]).toBeGreaterThan(rows[1]!);
+  });
+
+  it('tells the poll’s share of a pause', () => {
+    addon.recordPauses(10, performance.now());
+    withSource({ intervalBytes: 1024 }, () => collect('minor'));
+    const rows = addon.takePauses();
+    expect(rows[3]).toBeGreaterThan(0);
+    expect(rows[3]).toBeLessThan(rows[2]!);
+  });
+
+  it('refuses takePauses() before it', () => {
+    addon.recordPauses(0, 0);
+    expect(() => addon.takePauses()).toThrow(/recordPauses/);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('decommit', () => {
+  const page = addon.pageSize();
+
+  it.each([
+    ['an ArrayBuffer', () => new ArrayBuffer(16 * 4096 * 16)],
+    ['a SharedArrayBuffer', () => new SharedArrayBuffer(16 * 4096 * 16)],
+  ])('makes whole pages of %s read as zeros and leaves the rest', (_name, create) => {
+    const bytes = new Uint8Array(create()).fill(7);
+    expect(addon.decommit(bytes.buffer, 100, 10 * page)).toBe(true);
+    const zeros = bytes.filter((byte) => byte === 0).length;
+    expect(zeros % page).toBe(0);
+    expect(zeros).toBeGreaterThanOrEqual(9 * page);
+    expect(bytes[99]).toBe(7);
+    expect(bytes[100 + 10 * page]).toBe(7);
+    bytes.fill(9);
+    expect(bytes.every((byte) => byte === 9)).toBe(true);
+  });
+
+  it('does nothing where no whole page lies within', () => {
+    const buffer = new ArrayBuffer(1 << 20);
+    expect(addon.decommit(buffer, 1, 100)).toBe(false);
+  });
+
+  it('refuses what is no buffer or lies outside of it', () => {
+    const buffer = new ArrayBuffer(1 << 20);
+    expect(() => addon.decommit(buffer, 0, (1 << 20) + 1)).toThrow(/beyond/);
+    expect(() => addon.decommit(buffer, -1, 10)).toThrow(/beyond/);
+    expect(() => addon.decommit({} as ArrayBuffer, 0, 1)).toThrow(/ArrayBuffer/);
+  });
+});
+
+describe('nativeThreadStore', () => {
+  it('lists this thread, reads it without a poll, and knows what was written', () => {
+    const store = nativeThreadStore();
+    withSource({ intervalBytes: 1024 }, (source) => {
+      collect('minor');
+      const key = source.key!;
+      const row = () => store.threads().find((thread) => thread.key === key)!;
+      expect(row()).toMatchObject({ ended: false, written: false });
+      const { polls } = source.read();
+      expect(store.read(key)!.polls).toBe(polls);
+      store.markWritten(key);
+      expect(row().written).toBe(true);
+      const { version } = row();
+      collect('minor');
+      expect(row().written).toBe(false);
+      expect(row().version).toBeGreaterThan(version);
+      store.forget(key);
+      expect(row()).toBeUndefined();
+      expect(store.read(key)).toBeNull();
+      expect(() => source.read()).toThrow(/forgotten/);
+    });
+  });
+});

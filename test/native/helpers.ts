@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import v8 from 'node:v8';
+import {
+  type ContextAggregate,
+  NativeSource,
+  type SampleSourceOptions,
+  type ThreadAggregates,
+} from '../../src/profiler/index.js';
+
+const gc = (globalThis as unknown as { gc: (options?: { type: 'minor' }) => void }).gc;
+
+// V8's stacks have no inlined frames, and folded allocations are one sample: tests look for functions by name.
+v8.setFlagsFromString('--no-turbo-inlining');
+v8.setFlagsFromString('--no-turbo-allocation-folding');
+if (Number(process.versions.modules) > 115) v8.setFlagsFromString('--no-maglev-inlining');
+
+/** One GC cycle of that kind, now. */
+export function collect(type: 'minor' | 'major'): void {
+  // On Node 20 any options at all mean a scavenge.
+  if (type === 'minor') gc({ type });
+  else gc();
+}
+
+/** Runs `body` with a started source, and stops it whatever happens: there is one sampler in a process. */
+export function withSource(
+  options: Partial<SampleSourceOptions>,
+  body: (source: NativeSource) => void,
+): void {
+  const source = new NativeSource();
+  source.start({
+    intervalBytes: 1024,
+    stackDepth: 16,
+    budgetPercent: 0,
+    maxContexts: 1000,
+    level: 'off',
+    ...options,
+  });
+  try {
+    body(source);
+  } finally {
+    source.stop();
+  }
+}
+
+/** The one context whose leaf is `name` that has most samples. */
+export function leaf(counts: ThreadAggregates, name: string): ContextAggregate {
+  const [found] = counts.contexts
+    .filter((context) => context.frames[0]?.function === name)
+    .sort((a, b) => b.samples - a.samples);
+  if (found === undefined) throw new Error(`no context of ${name}`);
+  return found;
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+}
+
+/** Runs a fixture under this Node. */
+export function runFixture(
+  name: string,
+  args: readonly string[],
+  flags: readonly string[] = [],
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const file = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+    const child = execFile(
+      process.execPath,
+      [...flags, file, ...args],
+      { maxBuffer: 1 << 26, timeout: 50_000 },
+      (_error, stdout) => resolve({ code: child.exitCode, signal: child.signalCode, stdout }),
+    );
+  });
+}
