@@ -55,7 +55,7 @@ Sampler* SamplerOf(const Args& args) {
   return state->sampler.get();
 }
 
-// start({intervalBytes, stackDepth, budgetPercent, maxContexts, level, seed, threadId, unixMs}) -> key in the store
+// start({intervalBytes, stackDepth, budgetPercent, inclusion, maxContexts, level, seed, threadId, unixMs}) -> key in the store
 void Start(const Args& args) {
   v8::Isolate* isolate = args.GetIsolate();
   IsolateState* state = StateOf(args);
@@ -66,6 +66,7 @@ void Start(const Args& args) {
   options.interval_bytes = Option(isolate, given, "intervalBytes");
   options.stack_depth = static_cast<int>(Option(isolate, given, "stackDepth"));
   options.budget_percent = Option(isolate, given, "budgetPercent");
+  options.inclusion = Option(isolate, given, "inclusion");
   options.max_contexts = static_cast<size_t>(Option(isolate, given, "maxContexts"));
   options.level = static_cast<Level>(static_cast<int>(Option(isolate, given, "level")));
   options.seed = static_cast<uint64_t>(Option(isolate, given, "seed"));

@@ -90,13 +90,13 @@ void CohortDraw::Forget() {
 
 void CohortDraw::Restart(uint64_t now_ns) {
   Forget();
-  probability_[1] = budget_.Probability(now_ns);
+  probability_[1] = Probability(now_ns);
   drawn_[1] = Draw(probability_[1]);
 }
 
 bool CohortDraw::Prologue(uint64_t now_ns, bool major) {
   budget_.CountCycle(now_ns);
-  probability_[0] = budget_.Probability(now_ns);
+  probability_[0] = Probability(now_ns);
   drawn_[0] = Draw(probability_[0]);
   major_ = major;
   const bool by_cohort = drawn_[0] || drawn_[1] || drawn_[2];

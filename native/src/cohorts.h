@@ -44,7 +44,8 @@ class PollBudget {
 // (Horvitz-Thompson) whatever rule has chosen p from the past. Cohorts may overlap; with p = 1 each GC is polled.
 class CohortDraw {
  public:
-  CohortDraw(double budget_percent, uint64_t seed) : budget_(budget_percent), random_(seed) {}
+  CohortDraw(double budget_percent, double inclusion, uint64_t seed)
+      : budget_(budget_percent), inclusion_(inclusion), random_(seed) {}
 
   // At the start of an epoch, whose boundary (id 0) is known without a poll.
   void Restart(uint64_t now_ns);
@@ -63,8 +64,11 @@ class CohortDraw {
 
  private:
   bool Draw(double p);
+  double Probability(uint64_t now_ns) { return inclusion_ > 0 ? inclusion_ : budget_.Probability(now_ns); }
 
   PollBudget budget_;
+  // Fixed probability, or 0.
+  double inclusion_;
   std::mt19937_64 random_;
   // [0] of this prologue, [1] of the one before, [2] of the one before that.
   std::array<bool, 3> drawn_{};

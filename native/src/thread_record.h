@@ -18,6 +18,8 @@ struct SamplerOptions {
   double interval_bytes;
   int stack_depth;
   double budget_percent;
+  // Probability of a cohort in place of what the budget allows, for tests and benches; 0: by the budget.
+  double inclusion = 0;
   size_t max_contexts;
   Level level;
   uint64_t seed;

@@ -22,6 +22,7 @@ interface NativeAddon {
     intervalBytes: number;
     stackDepth: number;
     budgetPercent: number;
+    inclusion: number;
     maxContexts: number;
     level: number;
     seed: number;
@@ -75,6 +76,7 @@ export class NativeSource implements SampleSource {
       intervalBytes: options.intervalBytes,
       stackDepth: options.stackDepth,
       budgetPercent: options.budgetPercent,
+      inclusion: options.inclusion ?? 0,
       maxContexts: options.maxContexts,
       level: levels.indexOf(options.level),
       seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),

@@ -12,6 +12,8 @@ export interface SampleSourceOptions {
   readonly maxContexts: number;
   /** The attribution level in force when sampling starts. */
   readonly level: AttributionLevel;
+  /** Probability with which a GC cycle's births become a cohort, in place of what the budget allows: for tests and benches. */
+  readonly inclusion?: number;
   /** Seed of the draw of cohorts; absent: drawn by the source. */
   readonly seed?: number;
 }
