@@ -3,9 +3,9 @@ import { contextIds } from './context-id.js';
 import { type ContextTally, tallyContexts } from './context-tally.js';
 import { createFrameResolver, type FrameResolver } from './frames.js';
 import {
-  designEffect,
   type LifetimeDistribution,
   lifetimeDistribution,
+  precisionOf,
   summariseLifetime,
   survivalAt,
 } from './lifetime.js';
@@ -100,7 +100,7 @@ export function buildProfile(
       },
     },
     contexts: tallies
-      .map((tally, i) => profileContext(ids[i]!, tally, inclusion))
+      .map((tally, i) => profileContext(ids[i]!, tally, inclusion, aggregates.cohorts))
       .sort((a, b) => b.allocated.bytes - a.allocated.bytes || (a.id < b.id ? -1 : 1)),
   };
 }
@@ -126,9 +126,9 @@ function inclusionOf(aggregates: ThreadAggregates): number {
   return all > 0 ? inCohorts / all : 1;
 }
 
-function profileContext(id: string, tally: ContextTally, inclusion: number): ProfileContext {
-  const effect = designEffect(tally.gcCycles, tally.groups, inclusion);
-  const gcCycles = lifetimeDistribution(tally.gcCycles, 'discrete', effect);
+function profileContext(id: string, tally: ContextTally, inclusion: number, cohorts: number): ProfileContext {
+  const precision = precisionOf(tally.gcCycles, tally.groups, inclusion, cohorts);
+  const gcCycles = lifetimeDistribution(tally.gcCycles, 'discrete', precision);
   return {
     id,
     kind: 'v8',
@@ -140,8 +140,8 @@ function profileContext(id: string, tally: ContextTally, inclusion: number): Pro
     deaths: tally.deaths,
     lifetime: {
       gcCycles: summariseLifetime(gcCycles),
-      bytes: summariseLifetime(lifetimeDistribution(tally.lifeBytes, 'continuous', effect)),
-      ms: summariseLifetime(lifetimeDistribution(tally.lifeMs, 'continuous', effect)),
+      bytes: summariseLifetime(lifetimeDistribution(tally.lifeBytes, 'continuous', precision)),
+      ms: summariseLifetime(lifetimeDistribution(tally.lifeMs, 'continuous', precision)),
     },
     estimated: tally.bytes > 0 ? Math.min(1, tally.estimatedBytes / tally.bytes) : 0,
     generation: null,

@@ -18,9 +18,22 @@ export interface LifetimeDistribution {
   readonly curve: SurvivalCurve;
   readonly lowerBand: readonly number[];
   readonly upperBand: readonly number[];
-  /** How much wider than for independent samples the variance is. */
-  readonly designEffect: number;
+  readonly precision: Precision;
 }
+
+/** What the draw of cohorts takes from the precision that the number of samples suggests. */
+export interface Precision {
+  /** >= 1: how much wider than for independent samples the variance is; see designEffect(). */
+  readonly designEffect: number;
+  /**
+   * Share of births that may have fared otherwise as a whole without any cohort showing it: a cycle whose garbage is
+   * promoted in one go is a rare event that no number of samples of other cycles excludes. 0 where every cycle is
+   * a cohort.
+   */
+  readonly unseen: number;
+}
+
+export const FULL_PRECISION: Precision = { designEffect: 1, unseen: 0 };
 
 const UNKNOWN: Estimate = { value: null, low: null, high: null };
 
@@ -37,25 +50,27 @@ export const UNKNOWN_LIFETIME: LifetimeSummary = {
 /**
  * The lifetime distribution that a table of cells speaks of.
  *
- * @param designEffect >= 1; see designEffect().
  * @returns `null` without samples. Cost: linear in cells where deaths are exact, see fitSurvival.
  */
 export function lifetimeDistribution(
   cells: readonly LifetimeCell[],
   clock: ClockKind,
-  designEffect: number,
+  precision: Precision = FULL_PRECISION,
 ): LifetimeDistribution | null {
   const curve = fitSurvival(cells);
   if (curve === null) return null;
   const lowerBand: number[] = [];
   const upperBand: number[] = [];
   for (let j = 0; j < curve.ages.length; j++) {
-    const [low, high] = j === 0 ? [1, 1] : wilson(curve.survival[j]!, curve.effectiveSize[j]! / designEffect);
-    lowerBand.push(low);
-    upperBand.push(j === 0 ? high : Math.min(high, upperBand[j - 1]!));
+    const share = curve.survival[j]!;
+    const [low, high] = j === 0 ? [1, 1] : wilson(share, curve.effectiveSize[j]! / precision.designEffect);
+    const unseen = j === 0 ? 0 : precision.unseen;
+    lowerBand.push(Math.max(0, share - Math.hypot(share - low, unseen * share)));
+    const upper = Math.min(1, share + Math.hypot(high - share, unseen * (1 - share)));
+    upperBand.push(j === 0 ? upper : Math.min(upper, upperBand[j - 1]!));
   }
   for (let j = lowerBand.length - 2; j > 0; j--) lowerBand[j] = Math.max(lowerBand[j]!, lowerBand[j + 1]!);
-  return { clock, curve, lowerBand, upperBand, designEffect };
+  return { clock, curve, lowerBand, upperBand, precision };
 }
 
 /**
@@ -120,7 +135,7 @@ function interpolate(clock: ClockKind, { ages, survival }: SurvivalCurve, at: nu
 }
 
 function restrictedMean(distribution: LifetimeDistribution): Estimate {
-  const { clock, curve, designEffect } = distribution;
+  const { clock, curve, precision } = distribution;
   const { ages, survival, hazardVariance } = curve;
   const areas = cellAreas(clock, ages, survival);
   let variance = 0;
@@ -131,14 +146,16 @@ function restrictedMean(distribution: LifetimeDistribution): Estimate {
   }
   const value = remaining;
   const slack = placementSlack(clock, ages, survival);
-  const half = Z * Math.sqrt(variance * designEffect) + slack;
-  let low = value - half;
-  let high = value + half;
-  if (curve.effectiveDeaths / designEffect < FEW_DEATHS || variance === 0) {
+  const half = Z * Math.sqrt(variance * precision.designEffect) + slack;
+  const horizon = ages.at(-1)!;
+  const least = clock === 'discrete' ? 1 : 0;
+  let low = value - Math.hypot(half, precision.unseen * Math.max(0, value - least));
+  let high = value + Math.hypot(half, precision.unseen * (horizon - value));
+  if (curve.effectiveDeaths / precision.designEffect < FEW_DEATHS || variance === 0) {
     low = Math.min(low, sum(cellAreas(clock, ages, distribution.lowerBand)));
     high = Math.max(high, sum(cellAreas(clock, ages, distribution.upperBand)));
   }
-  return { value, low: Math.max(0, low), high: Math.min(high, ages.at(-1)!) };
+  return { value, low: Math.max(Math.min(least, value), low), high: Math.min(high, horizon) };
 }
 
 /** Integral of a survival curve over each grid cell, deaths spread evenly over the cell. */
@@ -197,6 +214,23 @@ export function designEffect(
   // So few groups tell their own variance badly: Student's quantile in place of the normal one.
   const ratio = (between / moments.variance) * (STUDENT[filled.length - 1]! / Z) ** 2;
   return Math.max(1, 1 + (1 - Math.min(1, inclusion)) * (ratio - 1));
+}
+
+/**
+ * The precision of a context's estimates.
+ *
+ * @param inclusion share of births that lay in cohorts. @param cohorts how many cohorts there were.
+ */
+export function precisionOf(
+  cells: readonly LifetimeCell[],
+  groups: readonly (readonly [weight: number, weightedLife: number])[] | undefined,
+  inclusion: number,
+  cohorts: number,
+): Precision {
+  return {
+    designEffect: designEffect(cells, groups, inclusion),
+    unseen: (1 - Math.min(1, inclusion)) / (cohorts + 1),
+  };
 }
 
 /** Variance of the mean observed life (death or last seen) of independent samples. */

@@ -28,6 +28,7 @@ export interface Simulated {
   readonly cells: LifetimeCell[];
   readonly groups: (readonly [number, number])[];
   readonly samples: number;
+  readonly cohorts: number;
 }
 
 export function simulate(scenario: Scenario, sampling: Sampling, seed: number): Simulated {
@@ -75,7 +76,13 @@ export function simulate(scenario: Scenario, sampling: Sampling, seed: number): 
       group[1] += weight * (gone === null ? seen : (seen + 1 + gone) / 2);
     }
   }
-  return { truth: truth.cells(), cells: cells.cells(), groups, samples: cells.samples };
+  return {
+    truth: truth.cells(),
+    cells: cells.cells(),
+    groups,
+    samples: cells.samples,
+    cohorts: cohorts.length,
+  };
 }
 
 export class CellTable {
