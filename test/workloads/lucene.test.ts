@@ -15,7 +15,7 @@ import {
   tokenise,
 } from '../../workloads/lucene/index.js';
 
-const VARIANTS = ['heap', 'typed'] as const;
+const VARIANTS = ['heap', 'typed', 'single', 'arena'] as const;
 const SMALL = { bufferDocs: 7, mergeFactor: 3, unitsPerUpdate: 60 };
 const KINDS = [SEARCH_OR, SEARCH_AND, SEARCH_PHRASE];
 
@@ -183,6 +183,6 @@ describe('the lucene workload', () => {
 
   it('names the variants it has when asked for another', () => {
     const requests = new Requests(loadCorpus(), 10, 10, 1);
-    expect(() => openLucene('off-heap', requests)).toThrow(/'off-heap'.*heap, typed, floor/);
+    expect(() => openLucene('off-heap', requests)).toThrow(/'off-heap'.*heap, typed, single, arena, floor/);
   });
 });

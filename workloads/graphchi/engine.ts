@@ -23,6 +23,7 @@ export interface BatchStore {
   close(): void;
   offHeap?(): OffHeapBytes;
   takeStopWork?(): StopWork[];
+  stats?(): Record<string, number>;
 }
 
 /** About so many vertices and edges are handled by one operation. */
@@ -75,7 +76,7 @@ export class GraphEngine implements Engine {
   }
 
   stats(): Record<string, number> {
-    return { batches: this.#batches, sweeps: this.#sweeps };
+    return { batches: this.#batches, sweeps: this.#sweeps, ...this.#store.stats?.() };
   }
 
   *#forever(): Generator<number, void, void> {

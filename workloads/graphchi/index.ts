@@ -10,6 +10,7 @@ import {
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
+import { ArenaBatches } from './arena.js';
 import { GraphEngine } from './engine.js';
 import { FloorBatches } from './floor.js';
 import { rmat, ShardedGraph } from './graph.js';
@@ -21,7 +22,7 @@ export { GraphEngine } from './engine.js';
 export { type EdgeList, rmat, ShardedGraph } from './graph.js';
 export { DAMPING, type ProgramName, SWEEPS } from './programs.js';
 
-export const GRAPHCHI_VARIANTS = ['heap', 'typed', 'floor'] as const;
+export const GRAPHCHI_VARIANTS = ['heap', 'typed', 'single', 'arena', 'floor'] as const;
 
 /** Batches that a sweep has. */
 const INTERVALS = 4;
@@ -43,6 +44,9 @@ export function openGraphchi(variant: string, graph: ShardedGraph, program: Prog
       return new GraphEngine(graph, program, new HeapBatches(graph, program));
     case 'typed':
       return new GraphEngine(graph, program, new TypedBatches(graph, program));
+    case 'single':
+    case 'arena':
+      return new GraphEngine(graph, program, new ArenaBatches(graph, program, variant));
     case 'floor':
       return new GraphEngine(graph, program, new FloorBatches(graph));
     default:

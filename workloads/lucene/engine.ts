@@ -60,6 +60,7 @@ export interface SegmentStore<S extends SegmentInfo> {
   close(): void;
   offHeap?(): OffHeapBytes;
   takeStopWork?(): StopWork[];
+  stats?(): Record<string, number>;
 }
 
 /**
@@ -154,6 +155,7 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
       documents: this.#totalDocs,
       postings: this.segments.reduce((sum, segment) => sum + segment.postings, 0),
       rewriting: this.#rewrite === undefined ? 0 : 1,
+      ...this.#store.stats?.(),
     };
   }
 

@@ -11,6 +11,7 @@ import {
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
+import { ArenaStore } from './arena.js';
 import { DEFAULT_POLICY, LuceneEngine, type LucenePolicy } from './engine.js';
 import { LuceneFloor } from './floor.js';
 import { HeapStore } from './heap.js';
@@ -25,7 +26,12 @@ export { type Token, TokenScanner, tokenise } from './tokens.js';
 /** What a document costs in the variant `heap`, measured: about ten postings of 105 bytes and its own object. */
 const HEAP_BYTES_PER_DOCUMENT = 1200;
 
-export const LUCENE_VARIANTS = ['heap', 'typed', 'floor'] as const;
+export const LUCENE_VARIANTS = ['heap', 'typed', 'single', 'arena', 'floor'] as const;
+
+/** Room for postings of live and dead documents and for one merge of them all; the same for both variants. */
+function arenaBytes(documents: number): number {
+  return Math.max(64 * 2 ** 20, documents * 2000);
+}
 
 /** @throws RangeError for an unknown variant. */
 export function openLucene(
@@ -38,6 +44,11 @@ export function openLucene(
       return new LuceneEngine(requests, new HeapStore(), policy);
     case 'typed':
       return new LuceneEngine(requests, new TypedStore(requests.documents), policy);
+    case 'single':
+    case 'arena': {
+      const store = new ArenaStore(variant, requests.documents, arenaBytes(requests.documents));
+      return new LuceneEngine(requests, store, policy);
+    }
     case 'floor':
       return new LuceneFloor(requests);
     default:

@@ -42,7 +42,7 @@ export class TokenScanner {
   /** FNV-1a of each term. */
   readonly hashes: Int32Array;
 
-  constructor(maxLetters: number = 1 << 16) {
+  constructor(maxLetters: number = 1 << 12) {
     this.bytes = new Uint8Array(maxLetters);
     this.starts = new Int32Array(maxLetters);
     this.ends = new Int32Array(maxLetters);

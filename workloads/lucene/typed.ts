@@ -85,7 +85,7 @@ export class TypedStore implements SegmentStore<TypedSegment> {
   readonly #query = new TokenScanner(1 << 10);
   readonly #top = new TopHits();
   readonly #idfs = new Float64Array(1 << 10);
-  readonly #cursors = new Int32Array(1 << 10);
+  readonly #cursors = new Int32Array(1 << 11);
   #scores = new Float64Array(1 << 12);
   #touched = new Int32Array(1 << 12);
   #live = new Set<TypedSegment>();
