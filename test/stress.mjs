@@ -1,5 +1,6 @@
 /**
- * Repeats the property tests with seeds drawn at random: npm run stress -- [--rounds N] [--seed S] [filter...]
+ * Repeats the property tests with seeds drawn at random, for 10 minutes unless told otherwise:
+ * npm run stress -- [--minutes M | --rounds N] [--seed S] [filter...]
  * A filter is a part of a test file's path, e.g. heap. Prints the seed of each round; ends at the first failure.
  */
 import { spawnSync } from 'node:child_process';
@@ -10,13 +11,19 @@ import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '10' }, seed: { type: 'string' } },
+  options: {
+    minutes: { type: 'string', default: '10' },
+    rounds: { type: 'string' },
+    seed: { type: 'string' },
+  },
 });
-const rounds = values.seed === undefined ? Number(values.rounds) : 1;
-if (!Number.isInteger(rounds) || rounds < 1) {
-  console.error(`stress: --rounds must be a number of rounds, got ${JSON.stringify(values.rounds)}`);
+const rounds = values.seed === undefined ? Number(values.rounds ?? Number.POSITIVE_INFINITY) : 1;
+const minutes = values.rounds === undefined ? Number(values.minutes) : Number.POSITIVE_INFINITY;
+if (!(rounds >= 1) || !(minutes > 0)) {
+  console.error('stress: --rounds and --minutes must be numbers above 0');
   process.exit(2);
 }
+const endMs = Date.now() + minutes * 60_000;
 
 const propertyTests = readdirSync(import.meta.dirname, { recursive: true })
   .filter((name) => name.endsWith('.test.ts'))
@@ -28,9 +35,9 @@ if (propertyTests.length === 0) {
   process.exit(2);
 }
 
-for (let round = 1; round <= rounds; round++) {
+for (let round = 1; round <= rounds && Date.now() < endMs; round++) {
   const seed = values.seed ?? String(randomInt(2 ** 31));
-  console.error(`stress: round ${round} of ${rounds}, --seed ${seed}, ${propertyTests.length} files`);
+  console.error(`stress: round ${round}, --seed ${seed}, ${propertyTests.length} files`);
   const { status } = spawnSync('npx', ['vitest', 'run', '--reporter=dot', ...propertyTests], {
     stdio: 'inherit',
     env: { ...process.env, ROLP_TEST_SEED: seed },

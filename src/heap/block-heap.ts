@@ -527,18 +527,18 @@ export abstract class BlockHeap {
     this.#untilCycle -= burnt;
     this.#untilSample -= burnt;
     if (this.#untilCycle < 0) {
-      const cycles = Math.ceil(-this.#untilCycle / core.cycleUnits);
+      const cycles = Math.ceil(-this.#untilCycle / core.cycleUnits) | 0;
       this.#untilCycle += cycles * core.cycleUnits;
       core.tick(cycles);
     }
-    const sampled = this.#untilSample < 0;
-    if (sampled) this.#untilSample = core.sampleGap();
+    const sampled = this.#untilSample < 0 && core.config.sampleBytes !== 0;
+    if (this.#untilSample < 0) this.#untilSample = core.sampleGap();
     this.#setFuse();
     return sampled;
   }
 
   #setFuse(): void {
-    this.#fuseSet = Math.floor(Math.min(this.#untilCycle, this.#untilSample, LARGEST_FUSE));
+    this.#fuseSet = Math.min(this.#untilCycle, this.#untilSample, LARGEST_FUSE);
     this.#words[FUSE] = this.#fuseSet;
   }
 

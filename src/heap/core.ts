@@ -39,6 +39,7 @@ import type { Address, BlockOwner, Generation, PlacementPolicy, SiteId } from '.
 
 /** Regions that allocation never takes, so that evacuation always finds room to start. */
 const RESERVE_REGIONS = 1;
+const MAX_SAMPLE_GAP = 0x3fffffff;
 
 /**
  * The parts of a heap and the life of its regions: opened, retired, fragmented, dead. What one call of the
@@ -66,10 +67,12 @@ export class HeapCore {
   policy: PlacementPolicy | null = null;
   cycle: number = 0;
   #inHook: boolean = false;
+  #sampleState: number;
 
   constructor(config: HeapConfig) {
     this.config = config;
     this.clock = config.clock;
+    this.#sampleState = Math.floor(config.random() * 2 ** 31) | 1;
     this.budget = new Budget(config.maxBytes);
     this.budget.take(fixedBytes(config));
     this.hot = new HotWords(RegionSpace.capacityFor(config.maxBytes, config.shape), NUMBERED_GENERATIONS);
@@ -265,6 +268,7 @@ export class HeapCore {
   }
 
   #obtainRegion(askedBytes: number): number {
+    if (this.space.freeCount > RESERVE_REGIONS) return this.space.takeRegion();
     const enough = (): boolean => this.space.freeCount > RESERVE_REGIONS;
     this.makeRoom(enough, () => this.grow(1), askedBytes);
     if (!enough()) throw this.full(askedBytes, 'a block');
@@ -442,11 +446,18 @@ export class HeapCore {
     return this.space.condemnedCount !== 0 || this.evacuator.wanted();
   }
 
-  /** Units until the next sampled block: exponential, so that samples are fair whatever the program's rhythm. */
+  /**
+   * Units until the next sampled block: exponential, so that samples are fair whatever the program's rhythm.
+   * In integers from one xorshift state, so that no double is boxed.
+   */
   sampleGap(): number {
-    const { sampleBytes, random } = this.config;
-    if (sampleBytes === 0) return Number.POSITIVE_INFINITY;
-    return (-Math.log(1 - random()) * sampleBytes) / this.memory.unitBytes;
+    let state = this.#sampleState;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    this.#sampleState = state;
+    const uniform = (state >>> 0) / 2 ** 32;
+    return Math.min(MAX_SAMPLE_GAP, (-Math.log(uniform) * this.config.sampleBytes) >>> this.memory.unitShift);
   }
 
   // ---- lives and deaths ----

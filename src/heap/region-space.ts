@@ -316,9 +316,10 @@ export class RegionSpace {
   /** Gives slabs back that have been empty since before `cycle`. @returns the bytes given back. */
   shrink(cycle: number): number {
     let bytes = 0;
-    for (const slab of this.eachSlab()) {
-      if (slab.committed && slab.usedRegions === 0 && slab.emptySinceCycle <= cycle)
-        bytes += this.#uncommit(slab);
+    for (let i = 0; i < this.#slabs.length; i++) {
+      const slab = this.#slabs[i];
+      if (slab === undefined || slab.first !== i || !slab.committed || slab.usedRegions !== 0) continue;
+      if (slab.emptySinceCycle <= cycle) bytes += this.#uncommit(slab);
     }
     return bytes;
   }

@@ -1,0 +1,297 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setImmediate as tick } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import {
+  GenerationalHeap,
+  type HeapOptions,
+  type PlacementPolicy,
+  StaleRefError,
+} from '../../src/heap/index.js';
+
+function small(options: HeapOptions = {}): GenerationalHeap {
+  return new GenerationalHeap({ maxBytes: 512 * 1024, regionBytes: 1024, debug: true, ...options });
+}
+
+describe('generations', () => {
+  it('place by hand first, then by site, then the current one', () => {
+    const heap = small();
+    const site = heap.site('index', { generation: 7 });
+    expect(heap.generationOf(heap.allocate(8))).toBe(1);
+    heap.setGeneration(4);
+    expect(heap.getGeneration()).toBe(4);
+    expect(heap.generationOf(heap.allocate(8))).toBe(4);
+    expect(heap.generationOf(heap.allocate(8, undefined, site))).toBe(7);
+    expect(heap.generationOf(heap.allocate(8, 2, site))).toBe(2);
+    expect(() => heap.setGeneration(0)).toThrow("V8's own heap");
+  });
+
+  it('follow async calls in runInGeneration, each flow its own', async () => {
+    const heap = small();
+    const flow = (generation: number) =>
+      heap.runInGeneration(generation, async () => {
+        await tick();
+        const before = heap.generationOf(heap.allocate(8));
+        await tick();
+        return [before, heap.getGeneration()];
+      });
+    expect(await Promise.all([flow(3), flow(9)])).toEqual([
+      [3, 3],
+      [9, 9],
+    ]);
+    expect(heap.getGeneration()).toBe(1);
+    await heap.runInGeneration(3, async () => {
+      heap.setGeneration(5);
+      await tick();
+      expect(heap.getGeneration()).toBe(5);
+    });
+    expect(heap.getGeneration()).toBe(1);
+  });
+
+  it('are released at once: every ref into them is stale, all others live on', () => {
+    const heap = small();
+    const generation = heap.newGeneration();
+    const gone = Array.from({ length: 500 }, (_, i) => heap.allocate(i % 300, generation));
+    const large = heap.allocate(5000, generation);
+    const kept = Array.from({ length: 50 }, () => heap.allocate(100, 2));
+    heap.releaseGeneration(generation);
+    for (const ref of [...gone, large]) {
+      expect(heap.has(ref)).toBe(false);
+      expect(() => heap.free(ref)).toThrow(StaleRefError);
+    }
+    for (const ref of kept) expect(heap.has(ref)).toBe(true);
+    expect(() => heap.allocate(8, generation)).toThrow('it was released');
+    while (heap.step());
+    heap.verify();
+    expect(heap.stats().refs.live).toBe(50);
+  });
+
+  it('that are anonymous reuse their table row, under another name', () => {
+    const heap = small();
+    const first = heap.newGeneration();
+    heap.releaseGeneration(first);
+    const second = heap.newGeneration();
+    expect(second).not.toBe(first);
+    expect(() => heap.allocate(8, first)).toThrow('there is no generation');
+    const { committed } = heap.bytes;
+    for (let i = 0; i < 5000; i++) heap.releaseGeneration(heap.newGeneration());
+    expect(heap.bytes.committed).toBe(committed);
+    for (let i = 0; i < 60; i++) heap.allocate(8, heap.newGeneration());
+    heap.verify();
+  });
+
+  it('with keep can be filled again after their release', () => {
+    const heap = small();
+    const generation = heap.newGeneration();
+    const ref = heap.allocate(8, generation);
+    heap.releaseGeneration(generation, { keep: true });
+    expect(heap.has(ref)).toBe(false);
+    expect(heap.generationOf(heap.allocate(8, generation))).toBe(generation);
+  });
+
+  it('evacuate fragmented regions into the next one, the last and the anonymous into 15', () => {
+    const heap = small();
+    const anonymous = heap.newGeneration();
+    for (const [generation, to] of [
+      [1, 2],
+      [13, 14],
+      [14, 15],
+      [15, 15],
+      [anonymous, 15],
+    ] as const) {
+      const refs = Array.from({ length: 40 }, () => heap.allocate(100, generation));
+      const kept = refs.filter((ref, i) => i % 10 === 0 || heap.free(ref));
+      for (const ref of kept) heap.view(ref).fill(ref & 0xff);
+      heap.collectGeneration(generation);
+      for (const ref of kept) {
+        expect(heap.generationOf(ref)).toBe(to);
+        expect(heap.view(ref).every((byte) => byte === (ref & 0xff))).toBe(true);
+      }
+      heap.verify();
+    }
+  });
+
+  it('free a region whole, with nothing copied, when its last block dies', () => {
+    const heap = small();
+    const refs = Array.from({ length: 400 }, () => heap.allocate(100, 3));
+    for (const ref of refs) heap.free(ref);
+    const { totals } = heap.stats();
+    expect(totals.regionsFreedWhole).toBeGreaterThan(30);
+    expect(totals.bytesEvacuated).toBe(0);
+    heap.verify();
+  });
+});
+
+describe('the heap cycle', () => {
+  it('passes every cycleBytes allocated, whatever the mix of sizes', () => {
+    const heap = small({ cycleBytes: 10_000, sampleBytes: 0 });
+    let bytes = 0;
+    for (let i = 0; i < 3000; i++) {
+      const size = i % 50 === 0 ? 3000 : i % 200;
+      heap.free(heap.allocate(size));
+      bytes += Math.ceil((size + 8) / 8) * 8;
+    }
+    expect(Math.abs(heap.cycle - bytes / 10_000)).toBeLessThanOrEqual(1);
+  });
+
+  it('gives ages at death by generation and site', () => {
+    const heap = small({ cycleBytes: 10_000, sampleBytes: 1 });
+    const site = heap.site('queue');
+    const queue: number[] = [];
+    for (let i = 0; i < 4000; i++) {
+      queue.push(heap.allocate(92, 5, site));
+      if (queue.length > 250) heap.free(queue.shift()!);
+    }
+    // 250 blocks of 100 or 108 bytes are two and a half cycles.
+    const ages = heap.stats().sites[site]!.ages;
+    const total = ages.reduce((sum, count) => sum + count, 0);
+    expect(total).toBeGreaterThan(3000);
+    expect(ages[2]! + ages[3]!).toBe(total);
+    expect(heap.stats().generations.find((stats) => stats.generation === 5)!.ages).toEqual(ages);
+  });
+});
+
+describe('a placement policy', () => {
+  it('is asked where neither caller nor site says, and told of births, deaths and fragmentation', () => {
+    const heap = small({ sampleBytes: 1, cycleBytes: 4096 });
+    const site = heap.site('x');
+    const seen: unknown[][] = [];
+    const fragmented = new Map<number, number>();
+    const policy: PlacementPolicy = {
+      generationFor: (...args) => {
+        seen.push(['for', ...args]);
+        return 6;
+      },
+      born: (...args) => {
+        seen.push(['born', ...args]);
+        return 0xfffffff0;
+      },
+      died: (...args) => {
+        seen.push(['died', ...args]);
+      },
+      fragmented: (of, _generation, bytes) => void fragmented.set(of, (fragmented.get(of) ?? 0) + bytes),
+    };
+    heap.setPlacementPolicy(policy);
+    const ref = heap.allocate(100, undefined, site, 5000);
+    expect(heap.generationOf(ref)).toBe(6);
+    heap.free(heap.allocate(10, 3, site));
+    heap.free(ref);
+    expect(seen).toContainEqual(['for', site, 100, 5000]);
+    expect(seen).toContainEqual(['born', site, 6, 100]);
+    expect(seen).toContainEqual(['died', site, 6, 100, 0, 0xfffffff0]);
+    expect(seen.filter(([kind]) => kind === 'for').length).toBe(1);
+    const refs = Array.from({ length: 30 }, () => heap.allocate(100, 6, site));
+    for (const [i, each] of refs.entries()) if (i % 5 !== 0) heap.free(each);
+    heap.collectGeneration(6);
+    expect(fragmented.get(site)).toBeGreaterThan(500);
+    expect(heap.stats().sites[site]!.fragmentedBytes).toBe(fragmented.get(site));
+  });
+
+  it('that answers nonsense is ignored, that throws is uninstalled', () => {
+    const heap = small();
+    let calls = 0;
+    const policy: PlacementPolicy = { generationFor: () => 99, born: () => 0, died() {}, fragmented() {} };
+    heap.setPlacementPolicy(policy);
+    expect(heap.generationOf(heap.allocate(8))).toBe(1);
+    heap.setPlacementPolicy({
+      ...policy,
+      generationFor: () => {
+        calls++;
+        throw new Error('no');
+      },
+    });
+    heap.allocate(8);
+    heap.allocate(8);
+    expect(calls).toBe(1);
+    expect(() => heap.setPlacementPolicy({} as PlacementPolicy)).toThrow('PlacementPolicy.generationFor');
+  });
+});
+
+describe('slabs', () => {
+  for (const decommit of [true, false]) {
+    it(`grow as needed and go back when empty (decommit ${decommit})`, () => {
+      const heap = small({ decommit });
+      const { committed } = heap.bytes;
+      const refs = Array.from({ length: 1000 }, () => heap.allocate(200));
+      const { committed: full } = heap.bytes;
+      expect(full).toBeGreaterThan(committed + 200_000);
+      for (const ref of refs) heap.free(ref);
+      expect(heap.shrink()).toBeGreaterThan(150_000);
+      expect(heap.bytes.committed).toBeLessThan(committed + 30_000);
+      heap.verify();
+      for (let i = 0; i < 1000; i++) heap.view(heap.allocate(200)).fill(1);
+      heap.verify();
+    });
+  }
+
+  it('go back by themselves after shrinkAfterCycles', () => {
+    const heap = small({ shrinkAfterCycles: 2, cycleBytes: 4096 });
+    const refs = Array.from({ length: 1000 }, () => heap.allocate(200));
+    const { committed } = heap.bytes;
+    for (const ref of refs) heap.free(ref);
+    for (let i = 0; i < 200; i++) heap.free(heap.allocate(100));
+    expect(heap.bytes.committed).toBeLessThan(committed / 2);
+  });
+
+  it('can be shared memory; the heap itself cannot leave its thread', () => {
+    const heap = small({ shared: true });
+    const ref = heap.allocate(64);
+    expect(heap.view(ref).buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(() => structuredClone(heap)).toThrow(/could not be cloned/);
+  });
+
+  it('count reservations in the budget', () => {
+    const heap = small();
+    const { committed } = heap.bytes;
+    heap.reserve(10_000);
+    expect(heap.bytes.committed).toBe(committed + 10_000);
+    expect(() => heap.reserve(heap.maxBytes)).toThrow('the heap is full');
+    heap.release(10_000);
+    expect(heap.bytes.committed).toBe(committed);
+    expect(() => heap.release(1)).toThrow('bytes must lie between');
+  });
+});
+
+describe('observability', () => {
+  it('tells subscribers of growth, releases, evacuations and freed regions', () => {
+    const events: string[] = [];
+    const names = ['rolp:heap:grow', 'rolp:generation:release', 'rolp:region:evacuate', 'rolp:region:free'];
+    const listeners = names.map((name) => {
+      const listener = (message: unknown): void => {
+        expect((message as { heap: string }).heap).toBe('told');
+        events.push(name);
+      };
+      subscribe(name, listener);
+      return () => unsubscribe(name, listener);
+    });
+    const heap = small({ name: 'told' });
+    const refs = Array.from({ length: 40 }, () => heap.allocate(100, 1));
+    for (const [i, ref] of refs.entries()) if (i % 10 !== 0) heap.free(ref);
+    heap.collectGeneration(1);
+    heap.releaseGeneration(2);
+    for (const off of listeners) off();
+    expect(new Set(events)).toEqual(new Set(names));
+  });
+
+  it('records its own stop work by kind', () => {
+    const heap = small();
+    heap.allocate(100, 1);
+    heap.collectGeneration(1);
+    heap.releaseGeneration(2);
+    expect(heap.pauses.summary('evacuate').count).toBe(1);
+    expect(heap.pauses.summary('release').count).toBe(1);
+    const drained: [string, number][] = [];
+    expect(heap.pauses.drain((kind, ns) => drained.push([kind, ns]))).toBe(0);
+    expect(drained.map(([kind]) => kind)).toEqual(['evacuate', 'release']);
+    expect(heap.pauses.drain(() => drained.push(['', 0]))).toBe(0);
+    expect(drained.length).toBe(2);
+  });
+
+  it('finds a header that was written over, and says where', () => {
+    const heap = small();
+    const ref = heap.allocate(64);
+    heap.allocate(64);
+    const address = heap.addressOf(ref);
+    heap.memory.i32[address >>> heap.memory.slabShift]![(address & heap.memory.slabMask) * 2] = 12345;
+    expect(() => heap.verify()).toThrow(/broken invariant at address \d+ \(region 0/);
+  });
+});
