@@ -1,0 +1,44 @@
+// Preloaded into every measured process, the bare one too: answers the bench over IPC, starts the peer if one is asked
+// for, and does not hold the process up.
+const { BENCH_PEER: peer } = process.env;
+const INTERVAL_BYTES = 512 * 1024;
+const STACK_DEPTH = 64; // as their agents set it
+
+const peers = {
+  pprof() {
+    const { heap } = require('@datadog/pprof');
+    heap.start(INTERVAL_BYTES, STACK_DEPTH);
+    return () => heap.profile();
+  },
+  'v8-profiler-next'() {
+    const profiler = require('v8-profiler-next');
+    // Its only way to read a profile is to stop.
+    profiler.startSamplingHeapProfiling(INTERVAL_BYTES, STACK_DEPTH);
+    return () => {
+      const profile = profiler.stopSamplingHeapProfiling();
+      profiler.startSamplingHeapProfiling(INTERVAL_BYTES, STACK_DEPTH);
+      return profile;
+    };
+  },
+};
+
+require('node:v8').setFlagsFromString('--expose-gc');
+const gc = require('node:vm').runInNewContext('gc');
+
+const takeProfile = peer ? peers[peer]() : () => undefined;
+
+process.on('message', (message) => {
+  if (message === 'usage') {
+    const { user, system } = process.cpuUsage();
+    process.send({ cpuUs: user + system, rssBytes: process.memoryUsage.rss() });
+  } else if (message === 'settled') {
+    // Memory without garbage: what is in use at any one moment says more of the last GC than of the profiler.
+    gc();
+    gc();
+    process.send(process.memoryUsage.rss());
+  } else if (message === 'profile') {
+    takeProfile();
+    process.send('profiled');
+  }
+});
+process.channel?.unref();
