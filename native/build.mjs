@@ -39,7 +39,12 @@ export function build({ execPath = process.execPath, force = false } = {}) {
   }
   const failure = runNodeGyp(execPath, version, abi, work);
   if (failure) return { failure };
-  for (const addon of addons) cpSync(join(work, 'build', 'Release', addon), join(dir, addon));
+  for (const addon of addons) {
+    const file = join(work, 'build', 'Release', addon);
+    const loaded = spawnSync(execPath, ['-e', 'require(process.argv[1])', file], { encoding: 'utf8' });
+    if (loaded.status !== 0) return { failure: `${addon} was built but does not load in ${execPath}` };
+    cpSync(file, join(dir, addon));
+  }
   rmSync(work, { recursive: true, force: true });
   return { abi, dir, built: true };
 }
@@ -51,8 +56,8 @@ function runNodeGyp(execPath, version, abi, work) {
   } catch {
     return 'node-gyp is not installed';
   }
-  // Started with node directly: through npx, npm's own `nodedir` setting overrides --nodedir, and the addon is
-  // silently built for another ABI.
+  // npm hands its own `nodedir` setting to scripts in the environment, where it overrides --nodedir: the addon would
+  // silently be built for another ABI.
   const headers = headersOf(execPath, version);
   const std = Number(abi) >= 137 ? 'c++20' : 'c++17';
   const args = [
@@ -65,7 +70,7 @@ function runNodeGyp(execPath, version, abi, work) {
   ];
   if (headers) args.push(`--nodedir=${headers}`);
   const env = { ...process.env, NODE_OPTIONS: '' };
-  if (!headers) delete env.npm_config_nodedir;
+  for (const name of Object.keys(env)) if (/^npm_config_(nodedir|target)$/i.test(name)) delete env[name];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
   if (run.status === 0) return null;
   const output = `${run.stdout}\n${run.stderr}`;

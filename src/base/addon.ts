@@ -40,11 +40,12 @@ function tryLoad(): Addon | AddonFailure {
     }
     return { reason: `there is no native addon for ${platform}, ABI ${abi}` };
   } catch (error) {
-    return { reason: firstLine(error) };
+    return { reason: oneLine(error) };
   }
 }
 
-function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.split('\n', 1)[0]!;
+/** Node's own messages about a wrong ABI run over several lines. */
+function oneLine(error: unknown): string {
+  const text = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').trim();
+  return text.length > 300 ? `${text.slice(0, 297)}...` : text;
 }

@@ -72,7 +72,7 @@ describe('the native sampler at budget 0', () => {
     });
   });
 
-  it('tells the age at which a scavenge collected, and censors what lives', () => {
+  it('tells the age at which a sample was collected, and censors what lives', () => {
     withSource({ intervalBytes: 64 }, (source) => {
       const born = source.gcCycles();
       let held: unknown[] = make(500);
@@ -82,11 +82,18 @@ describe('the native sampler at budget 0', () => {
       expect(deaths(context)).toEqual([]);
       expect(context.gcCycles.map(([low, high]) => [low, high])).toEqual([[lived, null]]);
       held = [];
-      collect('minor');
-      context = leaf(source.read(), 'makeTracked');
-      expect(deaths(context)).toEqual([[lived, lived + 1, context.samples]]);
-      expect(context.deaths.young).toBeCloseTo(context.objects, 3);
-      expect(context.deaths.old).toBe(0);
+      // Node 26 promotes at the first scavenge already: there the next one collects nothing.
+      let dead: number[][] = [];
+      let before = lived;
+      for (const kind of ['minor', 'major'] as const) {
+        before = source.gcCycles() - born;
+        collect(kind);
+        context = leaf(source.read(), 'makeTracked');
+        dead = deaths(context);
+        if (dead.length > 0) break;
+      }
+      expect(dead).toEqual([[before, before + 1, context.samples]]);
+      expect(context.deaths.young + context.deaths.old).toBeCloseTo(context.objects, 3);
       expect(held).toEqual([]);
     });
   });
@@ -137,20 +144,18 @@ describe('the native sampler at budget 0', () => {
   it('misses nothing in a long synchronous loop', () => {
     withSource({ intervalBytes: 1024 }, (source) => {
       const ring: unknown[] = new Array(5000);
-      const until = Date.now() + 1000;
-      for (let i = 0; Date.now() < until; i++) ring[i % 5000] = makeTracked(i);
+      for (let i = 0; source.gcCycles() < 5; i++) ring[i % 5000] = makeTracked(i);
       const counts = source.read();
-      expect(counts.gcCycles).toBeGreaterThan(3);
       expect(counts).toMatchObject({ missed: 0, skipped: 0 });
       expectWhole(counts);
     });
   });
 
   it('keeps contexts apart by the attribution level at birth', () => {
-    withSource({ intervalBytes: 64, level: 'off' }, (source) => {
-      const held = [make(200)];
+    withSource({ intervalBytes: 16, level: 'off' }, (source) => {
+      const held = [make(1000)];
       source.setLevel('calls');
-      held.push(make(400));
+      held.push(make(2000));
       collect('minor');
       const counts = source.read();
       const of = (level: string) =>

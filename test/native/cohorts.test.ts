@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import type { ThreadAggregates } from '../../src/profiler/index.js';
+import { collect, leaf, withSource } from './helpers.js';
+
+const CYCLES = 60;
+const PER_CYCLE = 400;
+/** Cycles for which a survivor is held. */
+const HELD = 3;
+
+function makeGarbage(i: number): unknown {
+  return { x: i, y: i };
+}
+
+function makeSurvivor(i: number): unknown {
+  return { x: i, y: i };
+}
+
+function run(seed: number, budgetPercent: number): ThreadAggregates {
+  let counts: ThreadAggregates | undefined;
+  withSource({ intervalBytes: 256, budgetPercent, seed }, (source) => {
+    const held: unknown[][] = [];
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      const now: unknown[] = [];
+      for (let i = 0; i < PER_CYCLE; i++) {
+        makeGarbage(i);
+        now.push(makeSurvivor(i));
+      }
+      held.push(now);
+      if (held.length > HELD) held.shift();
+      collect(cycle % 10 === 9 ? 'major' : 'minor');
+    }
+    counts = source.read();
+  });
+  return counts!;
+}
+
+/** Mean and its standard error. */
+function meanOf(values: readonly number[]): { mean: number; error: number } {
+  const mean = values.reduce((sum, v) => sum + v, 0) / values.length;
+  const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1);
+  return { mean, error: Math.sqrt(variance / values.length) };
+}
+
+describe('cohorts within a budget', () => {
+  // So small that p falls from 1 as fast as it may: these programs poll hundreds of times a second.
+  const runs = Array.from({ length: 60 }, (_, seed) => run(seed + 1, 0.001));
+
+  it('leave births out, miss none in cohorts, and account for every sample', () => {
+    for (const counts of runs) {
+      expect(counts.missed).toBe(0);
+      const births = counts.contexts.reduce((sum, c) => sum + c.samples, 0);
+      expect(births + counts.skipped).toBe(counts.samples);
+    }
+    expect(runs.every((counts) => counts.skipped > 0)).toBe(true);
+    expect(runs.every((counts) => counts.cohorts < counts.gcCycles)).toBe(true);
+  });
+
+  it('weigh births by the inverse of the inclusion probability: totals are unbiased over many draws', () => {
+    for (const name of ['makeGarbage', 'makeSurvivor']) {
+      const { mean, error } = meanOf(runs.map((counts) => leaf(counts, name).objects / (CYCLES * PER_CYCLE)));
+      expect(error).toBeLessThan(0.15);
+      expect(Math.abs(mean - 1)).toBeLessThan(4 * error);
+    }
+    const { mean, error } = meanOf(runs.map((counts) => counts.weightedSamples! / counts.samples));
+    expect(Math.abs(mean - 1)).toBeLessThan(4 * error);
+  });
+
+  it('keep ages right: garbage at 1, and survivors in intervals that hold the truth', () => {
+    for (const counts of runs) {
+      const garbage = leaf(counts, 'makeGarbage');
+      for (const [low, high] of garbage.gcCycles) if (high !== null) expect([low, high]).toEqual([0, 1]);
+      // Held over HELD cycles, the next may collect them; those promoted wait for a mark-compact, at most ten cycles on.
+      // V8 itself keeps a few for good, as a literal's boilerplate.
+      const survivor = leaf(counts, 'makeSurvivor');
+      const known = survivor.gcCycles.filter(([, high]) => high !== null);
+      const right = known.filter(([low, high]) => high! > HELD - 1 && low < HELD + 11);
+      const samples = (cells: typeof known): number => cells.reduce((sum, cell) => sum + cell[2], 0);
+      expect(samples(right)).toBeGreaterThan(0.99 * samples(known));
+    }
+  });
+});
