@@ -105,6 +105,16 @@ describe('outside a window, births on an outer function', () => {
     expect(told['a<run<main']).toEqual({ objects: 500, estimated: 0 });
   });
 
+  it('are not taken for inner contexts that are still seen, only less', () => {
+    const told = shared([
+      counted('a<run<main', 600, 'calls'),
+      counted('run<main', 400, 'calls'),
+      counted('a<run<main', 300),
+      counted('run<main', 700),
+    ]);
+    expect(told['run<main']).toEqual({ objects: 1100, estimated: 0 });
+  });
+
   it('are divided where several outer functions want one inner context', () => {
     const told = shared([
       counted('leaf<mid<run<main', 900, 'calls'),
