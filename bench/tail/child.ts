@@ -12,6 +12,8 @@ import { workloadNamed } from './variants.js';
 
 /** A lag that is never below this within a second, late in a run, is a backlog that does not go away. */
 const BACKLOG_LIMIT_MS = 100;
+/** A window shorter than this says nothing of a backlog: its few operations may all have met one pause. */
+const SHORTEST_WINDOW_MS = 500;
 const HIGHEST_UNITS = 2 ** 31 - 1;
 
 async function main(spec: ProcessSpec): Promise<void> {
@@ -59,6 +61,7 @@ class Run {
   readonly #delay = monitorEventLoopDelay({ resolution: 5 });
   readonly #backlog: number[] = [];
   #leastLag = Number.POSITIVE_INFINITY;
+  #windowStart = 0;
   #peakRss = 0;
 
   constructor(spec: ProcessSpec, engine: Engine, pauses: PauseRecorder) {
@@ -109,6 +112,7 @@ class Run {
     this.#leastLag = Number.POSITIVE_INFINITY;
     this.#backlog.length = 0;
     this.#server.spunMs = 0;
+    this.#windowStart = performance.now();
     return { atMs: performance.now(), operations: this.#server.operations, cpu: process.cpuUsage() };
   }
 
@@ -154,8 +158,10 @@ class Run {
       offHeapUsedMb: round(offHeap.used / 1e6),
       offHeapCommittedMb: round(offHeap.committed / 1e6),
     });
-    if (this.#leastLag !== Number.POSITIVE_INFINITY) this.#backlog.push(this.#leastLag);
+    const enough = now - this.#windowStart >= SHORTEST_WINDOW_MS;
+    if (enough && this.#leastLag !== Number.POSITIVE_INFINITY) this.#backlog.push(this.#leastLag);
     this.#leastLag = Number.POSITIVE_INFINITY;
+    this.#windowStart = now;
   }
 }
 

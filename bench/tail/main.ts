@@ -6,11 +6,13 @@ import { SingleBar } from 'cli-progress';
 import { type NodeBinary, resolveNode } from './nodes.js';
 import { type BenchOptions, HELP, parseOptions } from './options.js';
 import { closedSpecs, type Group, groupsOf, LOAD_SHARE, openSpecs } from './plan.js';
+import { writeReport } from './report.js';
 import { disagreements, RunFolder, runProcess } from './run.js';
 import { keyOf, type ProcessResult, type ProcessSpec } from './spec.js';
 import { estimate } from './statistics.js';
-import { figuresOf, tableOf, titleOf } from './summary.js';
+import { arenaAgainstSingle, figuresOf, tableOf, titleOf } from './summary.js';
 import { workloadNamed } from './variants.js';
+import { verdictsOf } from './verdicts.js';
 
 /** Seconds that a process takes to start and fill its store, for the time left; learnt as processes finish. */
 const FIRST_GUESS_SECONDS = 4;
@@ -34,8 +36,10 @@ function defaultFolder(): string {
 
 function configOf(options: BenchOptions, nodes: readonly NodeBinary[]): Record<string, unknown> {
   const { out: _, nodes: __, ...rest } = options;
+  const args = process.argv.slice(2).filter((arg, i, all) => arg !== '--out' && all[i - 1] !== '--out');
   return {
     ...rest,
+    command: `npm run bench -- ${args.join(' ')}`,
     nodes: nodes.map(({ version }) => version),
     machine: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
   };
@@ -120,23 +124,31 @@ class Bench {
   }
 
   #conclude(): number {
-    let text = '';
-    let code = 0;
-    for (const group of this.#groups) {
+    const sections = this.#groups.map((group) => {
       const results = [...this.#folder.results.values()].filter(({ spec }) => isOf(group, spec));
-      const figures = figuresOf(group, results);
-      text += `\n${titleOf(group, figures)}\n${tableOf(figures)}\n`;
-      const differing = disagreements(results, workloadNamed(group.workload).incomparable);
-      const invalid = results.filter((result) => !result.valid).map(({ spec }) => keyOf(spec));
-      text += differing.length === 0 ? 'answers: the same in all comparable variants\n' : '';
-      for (const sentence of differing) text += `ANSWERS DIFFER: ${sentence}\n`;
-      for (const key of invalid) text += `INVALID: ${key}: its backlog does not go away; lower --rate\n`;
-      if (differing.length > 0 || invalid.length > 0) code = 1;
-    }
-    text += this.#footer();
+      return { group, results, ...this.#sectionOf(group, results) };
+    });
+    const text = sections.map((section) => section.text).join('') + this.#footer();
     process.stdout.write(text);
     writeFileSync(join(this.#folder.path, 'summary.txt'), text);
-    return code;
+    writeReport(this.#folder.path, this.#folder.config, sections);
+    return sections.some((section) => section.wrong) ? 1 : 0;
+  }
+
+  #sectionOf(group: Group, results: readonly ProcessResult[]): { text: string; wrong: boolean } {
+    const figures = figuresOf(group, results);
+    const differing = disagreements(results, workloadNamed(group.workload).incomparable);
+    const invalid = results.filter((result) => !result.valid).map(({ spec }) => keyOf(spec));
+    let text = `\n${titleOf(group, figures)}\n${tableOf(figures)}\n`;
+    if (differing.length === 0) text += 'answers: the same in all comparable variants\n';
+    for (const sentence of differing) text += `ANSWERS DIFFER: ${sentence}\n`;
+    for (const key of invalid) text += `INVALID: ${key}: its backlog does not go away; lower --rate\n`;
+    text += arenaAgainstSingle(results);
+    if (this.#options.size === 'full')
+      text += verdictsOf(group, results)
+        .map((line) => `${line}\n`)
+        .join('');
+    return { text, wrong: differing.length > 0 || invalid.length > 0 };
   }
 
   #footer(): string {

@@ -10,6 +10,7 @@ const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 /** A run's folder: what has been found so far, one line of runs.jsonl a finished process. */
 export class RunFolder {
   readonly path: string;
+  readonly config: Record<string, unknown>;
   readonly results = new Map<string, ProcessResult>();
 
   /**
@@ -18,6 +19,7 @@ export class RunFolder {
    */
   constructor(path: string, config: Record<string, unknown>) {
     this.path = path;
+    this.config = config;
     mkdirSync(path, { recursive: true });
     const text = `${JSON.stringify(config, null, 2)}\n`;
     const configFile = join(path, 'config.json');

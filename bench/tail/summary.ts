@@ -81,6 +81,29 @@ export function titleOf(group: Group, figures: readonly VariantFigures[]): strin
   return `${group.workload} ${group.mix}, Node ${group.node}${at}`;
 }
 
+/** What generations buy over one generation for all: figures of rolp's heap itself, medians of open runs. */
+export function arenaAgainstSingle(results: readonly ProcessResult[]): string {
+  const open = (variant: string): ProcessResult[] =>
+    results.filter(({ spec }) => spec.variant === variant && spec.phase === 'open');
+  const [arena, single] = [open('arena'), open('single')];
+  if (arena.length === 0 || single.length === 0) return '';
+  const perAllocated = ({ engineStats }: ProcessResult): number =>
+    engineStats.bytesEvacuated! / engineStats.bytesAllocated!;
+  const longPauses = (result: ProcessResult): number => {
+    const own = measuredPauses(result).filter(({ kind }) => kind === 'rolp');
+    const sorted = own.map(({ ms }) => ms).sort((a, b) => a - b);
+    return quantile(sorted, 0.99) ?? sorted.at(-1) ?? 0;
+  };
+  const peak = ({ samples }: ProcessResult): number => Math.max(...samples.map((s) => s.offHeapUsedMb));
+  const line = (what: string, of: (result: ProcessResult) => number): string =>
+    `arena ${digits(estimate(arena.map(of)).median)}, single ${digits(estimate(single.map(of)).median)}: ${what}\n`;
+  return (
+    line('bytes evacuated per byte allocated', perAllocated) +
+    line("rolp's own pauses, p99 (the longest where there are too few), ms", longPauses) +
+    line('peak bytes in use, MB', peak)
+  );
+}
+
 /** A table in plain text. */
 export function tableOf(figures: readonly VariantFigures[]): string {
   const header = [

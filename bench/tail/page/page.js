@@ -1,0 +1,198 @@
+// The script of report.html. Plain browser JavaScript: uPlot is a global, the data is in #data.
+(() => {
+  const { config, groups } = JSON.parse(document.getElementById('data').textContent);
+  const root = document.getElementById('report');
+  // Tableau's ten, which stay apart on white and on black, and for most colour-blind eyes.
+  const COLOURS = [
+    '#e15759',
+    '#f28e2b',
+    '#b6992d',
+    '#9c755f',
+    '#4e79a7',
+    '#b07aa1',
+    '#59a14f',
+    '#76b7b2',
+    '#888',
+  ];
+  const ALWAYS = { heap: '#e15759', arena: '#59a14f', floor: '#888888', typed: '#4e79a7', single: '#b07aa1' };
+  const charts = [];
+
+  function colourOf(name, index) {
+    return ALWAYS[name] ?? COLOURS[(index + 1) % COLOURS.length];
+  }
+
+  function element(tag, className, text) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function ink(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  function axis(options) {
+    return {
+      stroke: () => ink('--ink'),
+      grid: { stroke: () => ink('--line'), width: 1 },
+      ticks: { stroke: () => ink('--line'), width: 1 },
+      ...options,
+    };
+  }
+
+  function msLabel(value) {
+    return value === null || value === undefined ? '' : `${Number(value.toPrecision(3))}`;
+  }
+
+  function chart(parent, title, note, data, series, x, y) {
+    const box = element('div', 'chart');
+    box.append(element('h3', '', title), element('div', 'note', note));
+    parent.append(box);
+    const plot = new uPlot(
+      {
+        width: 540,
+        height: 300,
+        scales: { x: { time: false, ...x.scale }, y: y.scale },
+        axes: [axis(x.axis ?? {}), axis(y.axis ?? {})],
+        series: [{ label: x.label, value: x.value ?? ((_, v) => msLabel(v)) }, ...series],
+        legend: { live: false },
+      },
+      data,
+      box,
+    );
+    charts.push(plot);
+  }
+
+  function lines(list, extra) {
+    return list.map((entry, index) => ({
+      label: entry.name,
+      stroke: colourOf(entry.name, index),
+      width: 2,
+      points: { size: 5 },
+      spanGaps: false,
+      ...extra,
+    }));
+  }
+
+  const LOG_MS = {
+    scale: { distr: 3 },
+    axis: { size: 60, values: (_, splits) => splits.map((v) => (v === null ? '' : msLabel(v))) },
+  };
+
+  function categories(labels) {
+    return {
+      label: '',
+      scale: { range: [-0.3, labels.length - 0.7] },
+      axis: {
+        splits: () => labels.map((_, i) => i),
+        values: () => labels,
+        rotate: labels.length > 8 ? -45 : 0,
+        size: labels.length > 8 ? 60 : 40,
+      },
+      value: (_, v) => labels[v] ?? '',
+    };
+  }
+
+  function pauseQuantiles(parent, { labels, series }) {
+    const data = [labels.map((_, i) => i), ...series.map((s) => s.values.map((v) => (v === 0 ? null : v)))];
+    const note =
+      'ms, log scale; V8 and rolp together; a point needs ten pauses beyond it, the worst is a median';
+    chart(parent, 'Pauses by percentile', note, data, lines(series), categories(labels), LOG_MS);
+  }
+
+  function pauseIntervals(parent, { labels, series }) {
+    const data = [labels.map((_, i) => i), ...series.map((s) => s.values.map((v) => (v === 0 ? null : v)))];
+    const y = { scale: { distr: 3 }, axis: { size: 60 } };
+    chart(
+      parent,
+      'Pauses by duration',
+      'how many, log scale; intervals in ms',
+      data,
+      lines(series),
+      categories(labels),
+      y,
+    );
+  }
+
+  function latency(parent, { nines, series }) {
+    const x = {
+      label: '',
+      axis: {
+        splits: () => [0, 1, 2, 3, 4, 5],
+        values: () => ['0', '90', '99', '99.9', '99.99', '99.999'],
+      },
+    };
+    const note = 'ms from the intended start, log scale, over percentiles';
+    const data = [nines, ...series.map((s) => s.values)];
+    chart(parent, 'Latency', note, data, lines(series, { points: { show: false } }), x, LOG_MS);
+  }
+
+  function overTime(parent, list) {
+    const times = [...new Set(list.flatMap((s) => s.points.map(([at]) => at)))].sort((a, b) => a - b);
+    const place = new Map(times.map((at, i) => [at, i]));
+    const columns = list.map((s) => {
+      const column = new Array(times.length).fill(null);
+      for (const [at, ms] of s.points) column[place.get(at)] = ms;
+      return column;
+    });
+    const dots = list.map((s, index) => ({
+      label: s.name,
+      paths: () => null,
+      points: { show: true, size: 4, fill: colourOf(s.name, index), stroke: colourOf(s.name, index) },
+      stroke: colourOf(s.name, index),
+    }));
+    const x = { label: '', axis: {} };
+    chart(
+      parent,
+      'Pauses over time',
+      'ms, log scale; seconds from the first operation',
+      [times, ...columns],
+      dots,
+      x,
+      LOG_MS,
+    );
+  }
+
+  function bars(parent, list, key, title, note) {
+    const box = element('div', 'chart');
+    box.append(element('h3', '', title), element('div', 'note', note));
+    const grid = element('div', 'bars');
+    const most = Math.max(...list.map((entry) => entry[key] ?? 0), 1);
+    list.forEach((entry, index) => {
+      if (entry[key] === null) return;
+      grid.append(element('div', '', entry.name));
+      const row = element('div');
+      const bar = element('div', 'bar');
+      bar.style.width = `${(entry[key] / most) * 100}%`;
+      bar.style.background = colourOf(entry.name, index);
+      row.append(bar, element('div', 'value', msLabel(entry[key])));
+      grid.append(row);
+    });
+    box.append(grid);
+    parent.append(box);
+  }
+
+  root.append(element('h1', '', 'rolp: tail latency'));
+  const about = `${config.machine}; Node ${config.nodes.join(', ')}; seed ${config.seed}; ${config.heapMb} MB of data`;
+  root.append(element('p', '', about));
+  root.append(element('p', 'note', `To repeat: ${config.command}`));
+  if (config.size === 'quick') root.append(element('p', 'note', 'Indicative: short runs, no verdict.'));
+  for (const group of groups) {
+    const section = element('section');
+    section.append(element('h2', '', group.title));
+    const grid = element('div', 'charts');
+    section.append(grid);
+    root.append(section);
+    pauseQuantiles(grid, group.pauseQuantiles);
+    pauseIntervals(grid, group.pauseIntervals);
+    latency(grid, group.latency);
+    overTime(grid, group.overTime);
+    bars(grid, group.normalised, 'capacity', 'Throughput', 'closed loop, in parts of heap’s');
+    bars(grid, group.normalised, 'rss', 'Peak memory', 'resident set at the fixed rate, in parts of heap’s');
+    section.append(element('pre', '', group.table));
+  }
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+    for (const plot of charts) plot.redraw();
+  });
+})();
