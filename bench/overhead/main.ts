@@ -10,7 +10,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { load, type RequestMaker, requestMaker } from './load.js';
-import { Records, type SliceRecord } from './records.js';
+import { Records, type SettledMemory, type SliceRecord } from './records.js';
 import { printSummary } from './summary.js';
 import { KINDS, type Kind, ROOT, Target } from './target.js';
 
@@ -153,7 +153,7 @@ async function slice(
     failures: result.failures,
     cpuUs: after.cpuUs - before.cpuUs,
     rssBytes: after.rssBytes,
-    settledRssBytes: isLast ? ((await target.ask('settled')) as number) : null,
+    settled: isLast ? ((await target.ask('settled')) as SettledMemory) : null,
     p50Us: result.p50Us,
     p99Us: result.p99Us,
   };

@@ -1,6 +1,12 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
+export interface SettledMemory {
+  readonly rssBytes: number;
+  /** What V8 holds of pages without objects: it differs by tens of MB between runs of one program. */
+  readonly heapFreeBytes: number;
+}
+
 /** One slice of one kind. */
 export interface SliceRecord {
   readonly round: number;
@@ -12,8 +18,8 @@ export interface SliceRecord {
   readonly failures: number;
   readonly cpuUs: number;
   readonly rssBytes: number;
-  /** After a full GC, at the end of a process's life only. */
-  readonly settledRssBytes: number | null;
+  /** After full GCs, at the end of a process's life only. */
+  readonly settled: SettledMemory | null;
   readonly p50Us: number | null;
   readonly p99Us: number | null;
 }
