@@ -14,7 +14,7 @@ import { Records, type SettledMemory, type SliceRecord } from './records.js';
 import { printSummary } from './summary.js';
 import { KINDS, type Kind, ROOT, Target } from './target.js';
 
-const HELP = `Usage: npm --prefix bench install && npm --prefix bench run overhead -- [options]
+const HELP = `Usage: npm --prefix bench install && npm run bench:overhead -- [options]
 
   --workload NAME       service or loop (default service)
   --pairs N             rounds, each a pair of every kind with the bare process (default 30)
