@@ -45,7 +45,7 @@ describe('heap out of memory', () => {
 
 describe('churn of short-lived contexts', () => {
   interface Churn {
-    readonly marks: { readonly mallocBytes: number; readonly contexts: number }[];
+    readonly marks: { readonly mallocBytes: number; readonly live: number; readonly contexts: number }[];
     readonly folded: number;
     readonly missed: number;
     readonly samples: number;
@@ -55,17 +55,19 @@ describe('churn of short-lived contexts', () => {
   }
 
   it('keeps within the cap and in flat memory, and loses no birth in folding', async () => {
-    const outcome = await runFixture('churn.mjs', ['1000'], ['--expose-gc']);
+    const outcome = await runFixture('churn.mjs', ['300'], ['--expose-gc']);
     const churn = JSON.parse(outcome.stdout) as Churn;
     expect(churn.missed).toBe(0);
     expect(churn.births).toBe(churn.samples);
-    expect(churn.folded).toBeGreaterThan(10_000);
+    expect(churn.folded).toBeGreaterThan(5000);
     expect(churn.leaves).toBeGreaterThan(0);
     expect(churn.everything).toHaveLength(1);
     expect(churn.everything[0]![0]).toBe(0);
     for (const mark of churn.marks) expect(mark.contexts).toBeLessThanOrEqual(200);
-    // The second half makes 20 000 contexts; one kept of each would be ten megabytes and more.
-    const growth = churn.marks[9]!.mallocBytes - churn.marks[4]!.mallocBytes;
-    expect(growth).toBeLessThan(3 << 20);
+    // The second half makes 6000 contexts; one kept of each would be four megabytes and more. What V8 keeps alive (Node 26
+    // keeps the functions) it and we must keep samples of, at some 300 bytes each, vectors doubling.
+    const [middle, end] = [churn.marks[4]!, churn.marks[9]!];
+    const growth = end.mallocBytes - middle.mallocBytes - 400 * Math.max(0, end.live - middle.live);
+    expect(growth).toBeLessThan(2 << 20);
   });
 });

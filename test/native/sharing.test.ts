@@ -97,10 +97,14 @@ describe('the native sampler beside another user of V8’s heap sampler', () => 
 
   it('does not stop a sampler that is not ours', () => {
     withSource({ intervalBytes: 8 }, () => {
+      const held = [make(100)];
       collect('minor');
       stopOther();
       startOther(64);
+      // Known by ids that come to mean other objects: it must have sampled something.
+      held.push(make(100));
       collect('minor');
+      expect(held.length).toBe(2);
     });
     expect(profile()).toBeDefined();
     stopOther();
