@@ -76,6 +76,9 @@ export abstract class BlockHeap {
   /** Units to the end of the heap cycle, and to the next sample, as of when the fuse was set. */
   #untilCycle: number;
   #untilSample: number;
+  /** Units to the next step of the heap's own work, if there is any: four to a region, to keep steps short. */
+  #untilStep: number;
+  readonly #stepUnits: number;
   #fuseSet: number = 0;
 
   /** @throws TypeError, RangeError naming the option. */
@@ -109,6 +112,8 @@ export abstract class BlockHeap {
     if (this.#careful) core.hot.words[CONDEMNED_COUNT] = CAREFUL;
     this.#untilCycle = core.cycleUnits;
     this.#untilSample = core.sampleGap();
+    this.#stepUnits = core.space.regionUnits >> 2;
+    this.#untilStep = this.#stepUnits;
     this.refresh();
     this.#setFuse();
     // A function among its own properties keeps structuredClone and postMessage from making a dead copy.
@@ -526,10 +531,15 @@ export abstract class BlockHeap {
     const burnt = this.#fuseSet - left;
     this.#untilCycle -= burnt;
     this.#untilSample -= burnt;
+    this.#untilStep -= burnt;
     if (this.#untilCycle < 0) {
       const cycles = Math.ceil(-this.#untilCycle / core.cycleUnits) | 0;
       this.#untilCycle += cycles * core.cycleUnits;
       core.tick(cycles);
+    }
+    if (this.#untilStep < 0) {
+      this.#untilStep = this.#stepUnits;
+      core.stepIfWanted();
     }
     const sampled = this.#untilSample < 0 && core.config.sampleBytes !== 0;
     if (this.#untilSample < 0) this.#untilSample = core.sampleGap();
@@ -538,7 +548,7 @@ export abstract class BlockHeap {
   }
 
   #setFuse(): void {
-    this.#fuseSet = Math.min(this.#untilCycle, this.#untilSample, LARGEST_FUSE);
+    this.#fuseSet = Math.min(this.#untilCycle, this.#untilSample, this.#untilStep, LARGEST_FUSE);
     this.#words[FUSE] = this.#fuseSet;
   }
 

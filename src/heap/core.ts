@@ -189,7 +189,9 @@ export class HeapCore {
       if ((space.pins[region]! & PIN_MASK) === 0) this.freeRegion(region, space.state[region] !== SOURCE);
     } else if (space.state[region] === RETIRED) {
       space.state[region] = FRAGMENTED;
-      space.fragmentedCycle[region] = this.cycle;
+      // Looks come at the turn of a cycle; a trip just before one would seem to have been watched for a cycle.
+      space.fragmentedCycle[region] = this.cycle + 1;
+      space.lookedLive[region] = space.used[region]! - space.freed[region]!;
       space.trip[region] = space.used[region]!;
       this.evacuator.candidates++;
     }

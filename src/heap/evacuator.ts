@@ -1,7 +1,7 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
 import { OWNER_SHIFT, SITE_SHIFT, STAMPED } from './layout.js';
-import { FRAGMENTED, FREE, HAS_OWNED, NONE, PIN_MASK, SOURCE } from './region-space.js';
+import { FRAGMENTED, FREE, HAS_OWNED, NONE, PIN_MASK, SETTLED, SOURCE } from './region-space.js';
 import type { Address, Generation, Ref, SiteId } from './types.js';
 
 /** Most units of work (copied, or four a block walked) between two looks at the clock. */
@@ -46,10 +46,28 @@ export class Evacuator {
     let wasted = 0;
     let inUse = 0;
     for (let r = 0; r < space.top; r++) {
-      if (space.state[r] === FRAGMENTED) wasted += space.regionUnits - (space.used[r]! - space.freed[r]!);
+      if (space.state[r] === FRAGMENTED) {
+        wasted += space.regionUnits - (space.used[r]! - space.freed[r]!);
+        this.#look(r);
+      }
       if (space.state[r]! > FREE) inUse += space.regionUnits;
     }
     this.wasteful = wasted > config.wasteThreshold * inUse;
+  }
+
+  /**
+   * A region that is still dying fast for its age will be free soon with nothing copied: it is settled only
+   * when, over an eighth of its age, less than a quarter of what lived in it has died.
+   */
+  #look(region: number): void {
+    const { space, cycle, config } = this.#core;
+    const before = space.lookedLive[region]!;
+    const window = Math.max(config.settleCycles, (cycle - space.bornCycle[region]!) >> 3);
+    if (before === SETTLED || cycle - space.fragmentedCycle[region]! < window) return;
+    const live = space.used[region]! - space.freed[region]!;
+    const dying = config.settleCycles > 0 && (before - live) * 4 > before;
+    space.lookedLive[region] = dying ? live : SETTLED;
+    space.fragmentedCycle[region] = cycle;
   }
 
   /** Whether regions are so few that fragmented ones should not be waited for. */
@@ -69,7 +87,7 @@ export class Evacuator {
   stepUntil(deadlineMs: number): void {
     do {
       if (!this.#resume()) {
-        const region = this.#choose(this.pressed ? 0 : this.#core.config.settleCycles, 0);
+        const region = this.#choose(!this.pressed, 0);
         // Nothing settled: no need to look again before the next cycle.
         if (region === NONE) this.#blockedCycle = this.#core.cycle;
         if (region === NONE || !this.#begin(region)) return;
@@ -81,7 +99,7 @@ export class Evacuator {
   /** Evacuates the fragmented region with least live, whole. @returns false if none could be. */
   evacuateBest(): boolean {
     if (!this.#resume()) {
-      const region = this.#choose(0, 0);
+      const region = this.#choose(false, 0);
       if (region === NONE || !this.#begin(region)) return false;
     }
     return this.#copyUntil(Number.POSITIVE_INFINITY);
@@ -91,7 +109,7 @@ export class Evacuator {
   evacuateGeneration(g: number): void {
     if (this.#resume()) this.#copyUntil(Number.POSITIVE_INFINITY);
     for (let tries = this.candidates; tries > 0; tries--) {
-      const region = this.#choose(0, g);
+      const region = this.#choose(false, g);
       if (region === NONE || !this.#begin(region)) return;
       if (!this.#copyUntil(Number.POSITIVE_INFINITY)) return;
     }
@@ -121,15 +139,15 @@ export class Evacuator {
     return false;
   }
 
-  #choose(settleCycles: number, onlyGeneration: number): number {
-    const { space, cycle, generations } = this.#core;
+  #choose(onlySettled: boolean, onlyGeneration: number): number {
+    const { space, generations } = this.#core;
     let best = NONE;
     let bestLive = Number.POSITIVE_INFINITY;
     for (let r = 0; r < space.top; r++) {
       if (space.state[r] !== FRAGMENTED || (space.pins[r]! & PIN_MASK) !== 0) continue;
       const g = space.generation[r]!;
       if (onlyGeneration !== 0 ? g !== onlyGeneration : generations.liveLimit[g] === 0) continue;
-      if (cycle - space.fragmentedCycle[r]! < settleCycles) continue;
+      if (onlySettled && space.lookedLive[r] !== SETTLED) continue;
       const live = space.used[r]! - space.freed[r]!;
       if (live < bestLive) {
         best = r;

@@ -38,7 +38,10 @@ export interface HeapOptions {
   readonly liveThreshold?: number;
   /** Evacuation begins when this share of the bytes in use is dead. Default 0.1 (G1's heap waste). */
   readonly wasteThreshold?: number;
-  /** Heap cycles for which a fragmented region is left to die by itself before it is evacuated. Default 1. */
+  /**
+   * A fragmented region is left alone while it dies fast by itself; this is the least number of heap cycles
+   * that it is watched. 0 evacuates at once. Default 1.
+   */
   readonly settleCycles?: number;
   /** Time that one evacuation step may take, in ms. Default 0.5. */
   readonly stepBudgetMs?: number;

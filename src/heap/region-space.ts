@@ -25,13 +25,16 @@ export const HUMONGOUS_REST = 9;
 export const NEVER = 0x7fffffff;
 export const NONE = -1;
 
+/** `lookedLive` of a fragmented region whose blocks have stopped dying. */
+export const SETTLED: number = -1;
+
 /** Set in a region's `pins` when blocks of owners lie in it; the bits below count its pins. */
 export const HAS_OWNED: number = 1 << 30;
 /** Set if a block died under a pin, so that debug mode could not poison it. */
 export const UNPOISONED: number = 1 << 29;
 export const PIN_MASK: number = UNPOISONED - 1;
 
-const TABLE_BYTES_PER_REGION = 1 + 4 * 10;
+const TABLE_BYTES_PER_REGION = 1 + 4 * 11;
 
 type Decommit = (buffer: ArrayBufferLike, byteOffset: number, byteLength: number) => void;
 
@@ -91,8 +94,10 @@ export class RegionSpace {
   readonly prev: Int32Array;
   /** The heap cycle in which the region was opened. */
   readonly bornCycle: Int32Array;
-  /** The heap cycle in which it became fragmented. */
+  /** Of a fragmented region, the heap cycle in which it was last looked at; of a humongous one, its pad. */
   readonly fragmentedCycle: Int32Array;
+  /** Live units of a fragmented region at that look, or SETTLED. */
+  readonly lookedLive: Int32Array;
   /** Pins that keep the region where it is, with 1 << 30 set if it holds blocks of owners. */
   readonly pins: Int32Array;
 
@@ -140,6 +145,7 @@ export class RegionSpace {
     this.prev = new Int32Array(regions).fill(NONE);
     this.bornCycle = new Int32Array(regions);
     this.fragmentedCycle = new Int32Array(regions);
+    this.lookedLive = new Int32Array(regions);
     this.pins = new Int32Array(regions);
   }
 
