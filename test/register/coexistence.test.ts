@@ -33,7 +33,6 @@ const NEIGHBOURS: Record<string, AppRun> = {
      function often() {} for (let i = 0; i < 2000; i++) often();${WORK}
      s.post('Profiler.takePreciseCoverage', (e, r) => console.log(r.result.flatMap((x) => x.functions).find((f) => f.functionName === 'often').ranges[0].count));`,
   ),
-  '--heap-prof': { ...app(`${WORK}`), args: ['--heap-prof', '--heap-prof-dir=out', 'app.cjs'] },
   '--cpu-prof': { ...app(WORK), args: ['--cpu-prof', '--cpu-prof-dir=out', 'app.cjs'] },
   '--enable-source-maps': { ...app(WORK), args: ['--enable-source-maps', 'app.cjs'] },
   '--frozen-intrinsics': { ...app(WORK), args: ['--frozen-intrinsics', '--no-warnings', 'app.cjs'] },
@@ -134,6 +133,15 @@ describe('where rolp cannot work, it says so in one line and the app runs on', (
     });
     expect(lines(end)).toHaveLength(1);
     expect(end.code).toBe(0);
+  });
+
+  it('--heap-prof, which has taken V8’s one sampler and keeps its output', async () => {
+    const end = await runApp({ ...app(WORK), args: ['--heap-prof', '--heap-prof-dir=out', 'app.cjs'] });
+    expect([end.code, end.stdout]).toEqual([0, 'worked 30000\n']);
+    expect(lines(end)).toHaveLength(1);
+    expect(lines(end)[0]).toMatch(/^rolp: off, the app runs on without it: V8's heap sampler is in use/);
+    expect(filesOf(end, 'out')).toHaveLength(1);
+    expect(end.profiles).toEqual({});
   });
 
   it('a directory that cannot be made', async () => {
