@@ -111,7 +111,6 @@ class Run {
     this.#delay.enable();
     this.#leastLag = Number.POSITIVE_INFINITY;
     this.#backlog.length = 0;
-    this.#server.spunMs = 0;
     this.#windowStart = performance.now();
     return { atMs: performance.now(), operations: this.#server.operations, cpu: process.cpuUsage() };
   }
@@ -139,7 +138,7 @@ class Run {
         p99: round(this.#delay.percentile(99) / 1e6),
         max: round(this.#delay.max / 1e6),
       },
-      cpuMs: round((cpu.user + cpu.system) / 1000 - this.#server.spunMs),
+      cpuMs: round((cpu.user + cpu.system) / 1000),
       peakRssMb: round(this.#peakRss / 1e6),
       samples: this.#samples.map(since),
       checksums: this.#server.checksums,

@@ -57,7 +57,7 @@ export interface ProcessResult {
   /** The least lag behind schedule within each second, in ms. */
   readonly backlogMs: readonly number[];
   readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
-  /** Of all threads, without the time spent waiting for the next operation. */
+  /** Of all threads; waiting for the next operation is sleep and takes none. */
   readonly cpuMs: number;
   readonly peakRssMb: number;
   readonly samples: readonly Sample[];
