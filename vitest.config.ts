@@ -13,7 +13,9 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     execArgv: ['--expose-gc'],
-    testTimeout: 60_000,
+    // Generous: a slow machine is no failure.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     setupFiles: seed === undefined ? [] : ['test/stress-setup.ts'],
     reporters: jsonDir === undefined ? ['default'] : ['default', 'json'],
     ...(jsonDir === undefined

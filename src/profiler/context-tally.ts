@@ -1,5 +1,5 @@
 import type { AttributionLevel, ContextAggregate, LifetimeCell } from './aggregates.js';
-import { type FrameResolver, frameKey, markerFrame } from './frames.js';
+import { type FrameResolver, frameKey, markerFrame, OWN_WORK } from './frames.js';
 import type { ProfileFrame } from './profile.js';
 
 /** A context as it is to be shown: its frames, leaf first, with what tells them apart. */
@@ -100,20 +100,25 @@ function shownContext(
   resolver: FrameResolver,
   stackDepth: number,
 ): ContextFrames {
+  const truncated = aggregate.frames.length >= stackDepth;
   const frames: ProfileFrame[] = [];
   const keys: string[] = [];
   let hiddenAs: string | null = null;
   for (const raw of aggregate.frames) {
     const resolved = resolver.resolve(raw);
+    if (resolved.hiddenAs === OWN_WORK) {
+      const own = markerFrame(OWN_WORK);
+      return { frames: [own], keys: [frameKey(own)], key: frameKey(own), truncated };
+    }
     if (resolved.hiddenAs === null) {
       frames.push(resolved.frame);
       keys.push(resolved.key);
-    } else if (hiddenAs === null || resolved.hiddenAs === '(rolp)') hiddenAs = resolved.hiddenAs;
+    } else hiddenAs ??= resolved.hiddenAs;
   }
   const marker = aggregate.folded > 0 ? '(folded)' : frames.length > 0 ? null : (hiddenAs ?? '(unknown)');
   if (marker !== null) {
     frames.push(markerFrame(marker));
     keys.push(frameKey(frames.at(-1)!));
   }
-  return { frames, keys, key: keys.join('\n'), truncated: aggregate.frames.length >= stackDepth };
+  return { frames, keys, key: keys.join('\n'), truncated };
 }

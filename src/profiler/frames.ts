@@ -9,6 +9,13 @@ import { SourceMaps } from './source-maps.js';
 /** Where rolp's own code lies: its frames are folded into their callers, unless asked for. */
 const ROLP_ROOT = dirname(dirname(fileURLToPath(import.meta.url))) + sep;
 
+/**
+ * What stands for objects that profiling itself made: whatever a profiling frame has called, source-map reading in
+ * other packages included. The heap and the cache are no such work: they run for the app, and call it back.
+ */
+export const OWN_WORK = '(rolp)';
+const OWN_WORK_FOLDERS = ['profiler', 'report', 'register', 'cli'].map((folder) => ROLP_ROOT + folder + sep);
+
 export interface FrameOptions {
   /** Package names and paths to show; empty: all but Node's own and rolp's. */
   readonly include?: readonly string[];
@@ -61,7 +68,7 @@ export function createFrameResolver(options: FrameOptions = {}): FrameResolver {
       own ||
       !(isShown({ script, packageName }) || (file !== script && isShown({ script: file, packageName })))
     )
-      return hiddenFrame(frame, own ? 'rolp' : 'excluded');
+      return hiddenFrame(frame, own ? ownReason(script) : 'excluded');
     return shownFrame(frame, names.nameOf(file, script));
   }
 
@@ -76,6 +83,10 @@ export function createFrameResolver(options: FrameOptions = {}): FrameResolver {
       return resolved;
     },
   };
+}
+
+function ownReason(script: string): string {
+  return OWN_WORK_FOLDERS.some((folder) => script.startsWith(folder)) ? 'rolp' : 'rolp heap';
 }
 
 /** Paths for files, `node:…` for Node, nothing for code without a script. */

@@ -140,6 +140,17 @@ describe('a profile', () => {
     expect(profile.contexts[0]!.frames.map((f) => f.function)).toEqual(['handler', 'main']);
   });
 
+  it('tells what profiling itself made apart, also where another package made it for us', () => {
+    const ours = (folder: string) => new URL(`../../src/${folder}/index.ts`, import.meta.url).pathname;
+    const profile = build(
+      aggregates([
+        context([frame('decode', '/nowhere/node_modules/maps/index.js'), frame('read', ours('profiler'))], 4),
+        context([frame('fetchUser'), frame('get', ours('heap'))], 2),
+      ]),
+    );
+    expect(profile.contexts.map((c) => c.frames.map((f) => f.function))).toEqual([['(rolp)'], ['fetchUser']]);
+  });
+
   it('keeps apart what was folded', () => {
     const profile = build(
       aggregates([

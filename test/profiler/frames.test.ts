@@ -142,6 +142,8 @@ describe('filters', () => {
   it('hide rolp’s own frames', () => {
     const own = new URL('../../src/profiler/frames.ts', import.meta.url).pathname;
     expect(resolverOf().resolve(frame('f', own)).hiddenAs).toBe('(rolp)');
+    const heap = new URL('../../src/heap/core.ts', import.meta.url).pathname;
+    expect(resolverOf().resolve(frame('f', heap)).hiddenAs).toBe('(rolp heap)');
   });
 });
 
