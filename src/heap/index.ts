@@ -7,6 +7,7 @@
  * lifetimes comes in through `PlacementPolicy`, evictions through `onPressure` and `BlockOwner`.
  */
 export type { Pin } from './block-heap.js';
+export * from './collections/index.js';
 export { HeapFullError, HeapInvariantError, StaleRefError } from './errors.js';
 export type { GenerationCounters } from './generation-table.js';
 export { GenerationalHeap, type GenerationOptions } from './heap.js';
@@ -15,6 +16,7 @@ export type { SlabMemory } from './memory.js';
 export type { HeapOptions } from './options.js';
 export type { OwnedRegions } from './owned-regions.js';
 export type { PauseKind, PauseLog, PauseSummary } from './pauses.js';
+export * from './records/index.js';
 export type { GenerationStats, HeapBytes, HeapStats, SiteStats } from './stats.js';
 export {
   type Address,

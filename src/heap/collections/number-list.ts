@@ -1,0 +1,148 @@
+import { checkInteger } from '../../base/index.js';
+import type { GenerationalHeap } from '../heap.js';
+import type { Address, Ref, SiteId } from '../types.js';
+import { checkKind, holds, type NumberKind, type Placement, siteOf, wrongNumber } from './options.js';
+
+export interface NumberListOptions extends Placement {
+  readonly values: NumberKind;
+}
+
+const FIRST_BYTES = 64;
+
+/**
+ * A growable list of u32, refs or doubles in blocks of the heap: the first doubles until it has a quarter of a
+ * region, then blocks of that size are added, so growing copies at most a quarter region. It lies in a
+ * generation, and after that is released its elements are gone (StaleRefError).
+ */
+export class NumberList {
+  readonly heap: GenerationalHeap;
+  readonly values: NumberKind;
+  readonly #site: SiteId;
+  readonly #generation: number | undefined;
+  /** log2 of an element's bytes, and of the elements of a whole block. */
+  readonly #elementShift: number;
+  readonly #blockShift: number;
+  readonly #blocks: Ref[] = [];
+  #length: number = 0;
+  #capacity: number = 0;
+
+  /** @throws TypeError naming the option. */
+  constructor(heap: GenerationalHeap, options: NumberListOptions) {
+    this.#site = siteOf(heap, options, 'list');
+    this.heap = heap;
+    this.values = checkKind('NumberList.values', options.values);
+    this.#generation = options.generation;
+    this.#elementShift = this.values === 'f64' ? 3 : 2;
+    this.#blockShift = Math.log2(Math.max(FIRST_BYTES, heap.regionBytes / 4)) - this.#elementShift;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The element at `index`. @throws RangeError past the end; StaleRefError if its generation was released. */
+  get(index: number): number {
+    if (!(index >= 0 && index < this.#length)) throw this.#outside(index);
+    const { memory } = this.heap;
+    const address = this.#blockOf(index);
+    const at = this.#elementAt(address, index);
+    const slab = address >>> memory.slabShift;
+    return this.#elementShift === 3 ? memory.f64[slab]![at]! : memory.u32[slab]![at]!;
+  }
+
+  /** @throws RangeError past the end; TypeError for a value the list does not hold. */
+  set(index: number, value: number): void {
+    if (!(index >= 0 && index < this.#length)) throw this.#outside(index);
+    if (!holds(this.values, value)) throw wrongNumber('NumberList: a value', this.values, value);
+    this.#write(index, value);
+  }
+
+  /** Appends. @returns the new length. @throws HeapFullError with the list as it was; TypeError. */
+  push(value: number): number {
+    if (!holds(this.values, value)) throw wrongNumber('NumberList: a value', this.values, value);
+    while (this.#length === this.#capacity) this.#grow();
+    this.#write(this.#length, value);
+    return ++this.#length;
+  }
+
+  /** Takes the last element off; undefined if there is none. */
+  pop(): number | undefined {
+    if (this.#length === 0) return undefined;
+    const value = this.get(this.#length - 1);
+    this.truncate(this.#length - 1);
+    return value;
+  }
+
+  /** Shortens the list. One block of room is kept, the rest freed. */
+  truncate(length: number): void {
+    this.#length = checkInteger('NumberList.length', length, 0, this.#length);
+    const keep = Math.max(1, Math.ceil(length / 2 ** this.#blockShift)) + 1;
+    while (this.#blocks.length > keep) {
+      this.heap.free(this.#blocks.pop()!);
+      this.#capacity -= 2 ** this.#blockShift;
+    }
+  }
+
+  /** Frees all; the list can be used again, even after its generation was released. */
+  clear(): void {
+    for (const block of this.#blocks) if (this.heap.has(block)) this.heap.free(block);
+    this.#blocks.length = 0;
+    this.#length = 0;
+    this.#capacity = 0;
+  }
+
+  forEach(visit: (value: number, index: number) => void): void {
+    for (let i = 0; i < this.#length; i++) visit(this.get(i), i);
+  }
+
+  *[Symbol.iterator](): Generator<number> {
+    for (let i = 0; i < this.#length; i++) yield this.get(i);
+  }
+
+  /** Frees all. */
+  [Symbol.dispose](): void {
+    this.clear();
+  }
+
+  #grow(): void {
+    const { heap } = this;
+    const first = this.#blocks[0];
+    const whole = 2 ** this.#blockShift;
+    if (first === undefined) {
+      const elements = Math.min(whole, FIRST_BYTES >>> this.#elementShift);
+      this.#append(elements);
+    } else if (this.#capacity < whole) {
+      const elements = this.#capacity * 2;
+      heap.resize(first, elements << this.#elementShift);
+      this.#capacity = elements;
+    } else this.#append(whole);
+  }
+
+  #append(elements: number): void {
+    const ref = this.heap.allocate(elements << this.#elementShift, this.#generation, this.#site);
+    this.#blocks.push(ref);
+    this.#capacity += elements;
+  }
+
+  #write(index: number, value: number): void {
+    const { memory } = this.heap;
+    const address = this.#blockOf(index);
+    const at = this.#elementAt(address, index);
+    if (this.#elementShift === 3) memory.f64[address >>> memory.slabShift]![at] = value;
+    else memory.u32[address >>> memory.slabShift]![at] = value;
+  }
+
+  #blockOf(index: number): Address {
+    return this.heap.addressOf(this.#blocks[Math.floor(index / 2 ** this.#blockShift)]!);
+  }
+
+  /** Index of the element in its slab's array. */
+  #elementAt(address: Address, index: number): number {
+    const inBlock = index % 2 ** this.#blockShift;
+    return (this.heap.payloadAt(address) >>> this.#elementShift) + inBlock;
+  }
+
+  #outside(index: number): RangeError {
+    return new RangeError(`NumberList: index ${index} is outside of a list of ${this.#length}`);
+  }
+}

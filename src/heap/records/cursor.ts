@@ -1,0 +1,170 @@
+import type { GenerationalHeap } from '../heap.js';
+import type { Ref } from '../types.js';
+import { isGroup, isNullAt, nameOf, readField } from './codec.js';
+import { compileCursor } from './compile.js';
+import type { Field, Group, RecordLayout } from './layout.js';
+import type { InputValues, Nullable, RecordType, Schema, Values } from './schema.js';
+
+/** What of a pool its cursors need. */
+export interface CursorHost {
+  readonly heap: GenerationalHeap;
+  /** @throws StaleRefError, TypeError if `ref` is no record of the pool. */
+  check(ref: Ref): void;
+  change(ref: Ref, member: Field | Group, value: unknown): void;
+  equals(ref: Ref, field: string, text: string): boolean;
+  free(ref: Ref): void;
+}
+
+/** By field name; null for a nested record. */
+export type Members = Readonly<Record<string, Field | Group>>;
+
+/** Cursor of a nested record: reads where its root stands. */
+class NestedCursor {
+  readonly $root: RecordCursor;
+  readonly $nested: Record<string, NestedCursor>;
+  declare readonly $members: Members;
+
+  constructor(root: RecordCursor, nested: readonly NestedClass[]) {
+    this.$root = root;
+    this.$nested = makeNested(root, nested);
+  }
+}
+
+/** A cursor without its schema's members, which a subclass made for the schema adds. */
+export class RecordCursor {
+  $ref: Ref = 0 as Ref;
+  readonly #host: CursorHost;
+  readonly $nested: Record<string, NestedCursor>;
+  declare readonly $members: Members;
+
+  constructor(host: CursorHost, nested: readonly NestedClass[]) {
+    this.#host = host;
+    this.$nested = makeNested(this, nested);
+  }
+
+  $at(ref: Ref): this {
+    this.#host.check(ref);
+    this.$ref = ref;
+    return this;
+  }
+
+  $equals(field: string, text: string): boolean {
+    return this.#host.equals(this.$ref, field, text);
+  }
+
+  $set(member: Field | Group, value: unknown): void {
+    this.#host.change(this.$ref, member, value);
+  }
+
+  [Symbol.dispose](): void {
+    this.#host.free(this.$ref);
+  }
+}
+
+interface NestedClass {
+  readonly name: string;
+  readonly make: (root: RecordCursor) => NestedCursor;
+}
+export type CursorClass = typeof NestedCursor;
+
+function makeNested(root: RecordCursor, classes: readonly NestedClass[]): Record<string, NestedCursor> {
+  const nested: Record<string, NestedCursor> = Object.create(null);
+  for (const { name, make } of classes) nested[name] = make(root);
+  return nested;
+}
+
+/** The members of a cursor, typed from the schema; reading one of fixed width allocates nothing. */
+export type CursorFields<S> = {
+  -readonly [K in keyof S]: S[K] extends string
+    ? S[K] extends keyof Values<S>
+      ? never
+      : Values<S>[K]
+    : S[K] extends Nullable<infer N>
+      ? CursorFields<N> | null
+      : S[K] extends RecordType<infer N>
+        ? CursorFields<N>
+        : CursorFields<S[K]>;
+};
+
+/**
+ * A record as an object whose members read and write the heap. It names its record by ref, so it stays right
+ * when the record moves, and a freed record is found out at the next access (StaleRefError).
+ *
+ * Members of fixed width read and write in place and allocate nothing (a double or a large integer is boxed
+ * by V8 unless it inlines the read, as with any getter). Strings, bytes and arrays come back as copies. A
+ * nested record's cursor belongs to this one and goes where it goes.
+ */
+export type Cursor<S extends Schema> = CursorFields<S> & {
+  /** The record where the cursor stands. */
+  readonly $ref: Ref;
+  /** Goes to another record of the pool. @throws StaleRefError, TypeError if it is none of the pool's. */
+  $at(ref: Ref): Cursor<S>;
+  /** Whether a string field equals `text`, without decoding it. Nested fields by path: 'address.city'. */
+  $equals(field: string, text: string): boolean;
+  /** Frees the record: `using user = pool.view(ref)`. */
+  [Symbol.dispose](): void;
+};
+/** What a cursor's member takes when it is set: as in `update`. */
+export type CursorInput<S extends Schema> = Partial<InputValues<S>>;
+
+/**
+ * Makes the class of a pool's cursors.
+ *
+ * @param compile false walks the schema at each access, as happens where code may not be made from strings.
+ */
+export function cursorMaker(host: CursorHost, layout: RecordLayout, compile: boolean): () => RecordCursor {
+  const { heap } = host;
+  const nestedOf = (group: Group): NestedClass[] =>
+    group.members.filter(isGroup).map((member) => {
+      const nested = nestedOf(member);
+      const Class =
+        (compile ? compileCursor(heap, layout, member, NestedCursor, 'this.$root') : undefined) ??
+        interpretedNested(heap, member);
+      Object.defineProperty(Class.prototype, '$members', { value: membersOf(member) });
+      return { name: member.name, make: (root) => new Class(root, nested) };
+    });
+  const nested = nestedOf(layout.root);
+  const Class =
+    (compile ? compileCursor(heap, layout, layout.root, RecordCursor, 'this') : undefined) ??
+    interpretedRoot(heap, layout.root);
+  Object.defineProperty(Class.prototype, '$members', { value: membersOf(layout.root) });
+  return () => new Class(host, nested);
+}
+
+function interpretedNested(heap: GenerationalHeap, group: Group): typeof NestedCursor {
+  const Class = class extends NestedCursor {};
+  interpret(heap, group, Class.prototype);
+  return Class;
+}
+
+function interpretedRoot(heap: GenerationalHeap, group: Group): typeof RecordCursor {
+  const Class = class extends RecordCursor {};
+  interpret(heap, group, Class.prototype);
+  return Class;
+}
+
+function membersOf(group: Group): Members {
+  return Object.fromEntries(group.members.map((member) => [nameOf(member), member]));
+}
+
+/** Adds members that walk the schema to a class's prototype. */
+function interpret(heap: GenerationalHeap, group: Group, prototype: NestedCursor | RecordCursor): void {
+  const { memory } = heap;
+  const rootOf = (cursor: NestedCursor | RecordCursor): RecordCursor =>
+    cursor instanceof RecordCursor ? cursor : cursor.$root;
+  for (const member of group.members) {
+    const name = nameOf(member);
+    Object.defineProperty(prototype, name, {
+      get(this: NestedCursor | RecordCursor): unknown {
+        const address = heap.addressOf(rootOf(this).$ref);
+        const slab = address >>> memory.slabShift;
+        const at = heap.payloadAt(address);
+        if (!isGroup(member)) return readField(memory, slab, at, member);
+        return member.nullBit >= 0 && isNullAt(memory, slab, at, member.nullBit) ? null : this.$nested[name];
+      },
+      set(this: NestedCursor | RecordCursor, value: unknown): void {
+        rootOf(this).$set(member, value);
+      },
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import type { GenerationalHeap } from '../heap.js';
+import type { Ref } from '../types.js';
+
+const CHUNK_SLOTS = 1 << 15;
+
+/** Which of the heap's ref slots hold a pool's records: one bit a slot, in chunks that are made when needed. */
+export class LiveSlots {
+  readonly #heap: GenerationalHeap;
+  readonly #slotMask: number;
+  readonly #chunkSlots: number;
+  readonly #chunks: (Int32Array | undefined)[] = [];
+  count: number = 0;
+
+  constructor(heap: GenerationalHeap) {
+    this.#heap = heap;
+    this.#slotMask = heap.slotMask;
+    this.#chunkSlots = Math.min(CHUNK_SLOTS, this.#slotMask + 1);
+  }
+
+  /** @throws HeapFullError if a further chunk does not fit the heap's budget. */
+  add(ref: Ref): void {
+    const slot = ref & this.#slotMask;
+    const chunk = this.#chunks[(slot / this.#chunkSlots) | 0] ?? this.#makeChunk(slot);
+    const word = (slot & (this.#chunkSlots - 1)) >>> 5;
+    const bit = 1 << (slot & 31);
+    // Set already: the slot's last record went with its generation, and nobody told.
+    if ((chunk[word]! & bit) === 0) this.count++;
+    chunk[word]! |= bit;
+  }
+
+  #makeChunk(slot: number): Int32Array {
+    this.#heap.reserve(this.#chunkSlots >>> 3);
+    const chunk = new Int32Array(this.#chunkSlots >>> 5);
+    const index = (slot / this.#chunkSlots) | 0;
+    while (this.#chunks.length < index) this.#chunks.push(undefined);
+    this.#chunks[index] = chunk;
+    return chunk;
+  }
+
+  delete(ref: Ref): void {
+    const slot = ref & this.#slotMask;
+    const chunk = this.#chunks[(slot / this.#chunkSlots) | 0];
+    if (chunk === undefined) return;
+    const word = (slot & (this.#chunkSlots - 1)) >>> 5;
+    const bit = 1 << (slot & 31);
+    if ((chunk[word]! & bit) !== 0) this.count--;
+    chunk[word]! &= ~bit;
+  }
+
+  /** The slots that are set, in order. A slot that is cleared or set meanwhile may or may not come. */
+  *slots(): Generator<number> {
+    for (let index = 0; index < this.#chunks.length; index++) {
+      const chunk = this.#chunks[index];
+      if (chunk === undefined) continue;
+      for (let word = 0; word < chunk.length; word++) {
+        let bits = chunk[word]!;
+        while (bits !== 0) {
+          const bit = 31 - Math.clz32(bits & -bits);
+          bits &= bits - 1;
+          yield index * this.#chunkSlots + word * 32 + bit;
+        }
+      }
+    }
+  }
+
+  /** Clears a slot whose record is gone. */
+  forget(slot: number): void {
+    this.delete(slot as Ref);
+  }
+
+  /** Gives the chunks' bytes back. */
+  close(): void {
+    for (const chunk of this.#chunks) if (chunk !== undefined) this.#heap.release(chunk.byteLength);
+    this.#chunks.length = 0;
+    this.count = 0;
+  }
+}
