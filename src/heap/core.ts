@@ -272,7 +272,9 @@ export class HeapCore {
   #obtainRegion(askedBytes: number): number {
     if (this.space.freeCount > RESERVE_REGIONS) return this.space.takeRegion();
     const enough = (): boolean => this.space.freeCount > RESERVE_REGIONS;
-    this.makeRoom(enough, () => this.grow(1), askedBytes);
+    // Twice: the slab of a small heap is one region, and one region is kept back.
+    const grow = (): boolean => this.grow(1) && (enough() || this.grow(1));
+    this.makeRoom(enough, grow, askedBytes);
     if (!enough()) throw this.full(askedBytes, 'a block');
     return this.space.takeRegion();
   }
