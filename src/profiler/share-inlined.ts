@@ -10,6 +10,12 @@ const DETAIL: Record<AttributionLevel, number> = { off: 0, sites: 1, calls: 2 };
  */
 const STILL_SEEN = 0.25;
 
+/**
+ * A context carries another's births when it is seen outside at no less than this share of what the window saw of
+ * the other. Low, since passing over the right carrier blames a function further out, which is the worse error.
+ */
+const CARRIES = 0.05;
+
 /** A context with how fast it allocates under two levels, in its bytes per byte allocated by the program. */
 interface Rates {
   readonly tally: ContextTally;
@@ -27,8 +33,8 @@ interface Rates {
  * For each outer context P: its inner contexts Q are those that look like P once some frames are inlined and that
  * have all but vanished outside. P and its Qs are taken to keep their proportions and to do more or less as a whole: what
  * that leaves P over is moved to the Qs that lack it, but never more than P's own growth against the whole program, so
- * that a program which changed its ways is not mistaken for one that was inlined. A Q wanted by
- * several Ps is divided in proportion to their excesses. Totals are conserved; what was moved counts as
+ * that a program which changed its ways is not mistaken for one that was inlined. A Q has
+ * one P: the innermost that can carry it. Totals are conserved; what was moved counts as
  * estimated at its new place.
  *
  * @returns the contexts of all levels by key. Cost: linear in contexts x frames, plus the pairs that match.
@@ -65,7 +71,7 @@ export interface Move {
   readonly share: number;
 }
 
-/** See shareInlined. Shares of one `from` sum to at most 1. */
+/** See shareInlined. Shares of one `from` sum to at most 1. Cost: contexts x frames, plus the pairs that match. */
 export function findMoves(
   reference: ReadonlyMap<string, ContextTally>,
   outside: ReadonlyMap<string, ContextTally>,
@@ -78,36 +84,62 @@ export function findMoves(
     shown: (reference.get(tally.context.key)?.bytes ?? 0) / shownTotal,
     hidden: (outside.get(tally.context.key)?.bytes ?? 0) / hiddenTotal,
   });
-  const inner = [...reference.values()]
+  const vanished = [...reference.values()]
     .map(ratesOf)
     .filter(({ shown, hidden }) => hidden < shown * STILL_SEEN);
-  const byOuterFrame = indexByOuterFrames(inner);
-  const outer = [...outside.values()]
-    .map(ratesOf)
-    .filter(({ shown, hidden }) => hidden > shown)
-    .map((rates) => ({ ...rates, inner: innerContexts(rates.tally.context, byOuterFrame) }))
-    .filter((rates) => rates.inner.length > 0);
-  const wanted = new Map<Rates, number>();
-  for (const { shown, hidden, inner } of outer) {
-    for (const q of inner) wanted.set(q, (wanted.get(q) ?? 0) + (hidden - shown));
+  const byLeaf = groupByLeaf(outside, ratesOf);
+  const inner = new Map<Rates, Rates[]>();
+  for (const q of vanished) {
+    const p = carrierOf(q, byLeaf);
+    if (p === null) continue;
+    const list = inner.get(p);
+    if (list === undefined) inner.set(p, [q]);
+    else list.push(q);
   }
-  return outer.flatMap((p) => movesOf(p, wanted));
+  return [...inner].flatMap(([p, qs]) => movesOf(p, qs));
 }
 
-function movesOf(p: Rates & { inner: Rates[] }, wanted: ReadonlyMap<Rates, number>): Move[] {
+/**
+ * Where the births of a vanished context show now: at the innermost of its frames that is a leaf outside with enough
+ * of its own to carry them. Further out, they would be taken from a function that never had them.
+ */
+function carrierOf(q: Rates, byLeaf: ReadonlyMap<string, readonly Rates[]>): Rates | null {
+  for (const key of q.tally.context.keys) {
+    let best: Rates | null = null;
+    for (const p of byLeaf.get(key) ?? []) {
+      if (p.hidden < q.shown * CARRIES || !collapsesTo(q.tally.context, p.tally.context)) continue;
+      if (p.tally.context.key === q.tally.context.key) continue;
+      if (best === null || p.tally.context.keys.length > best.tally.context.keys.length) best = p;
+    }
+    if (best !== null) return best;
+  }
+  return null;
+}
+
+function groupByLeaf(
+  tallies: ReadonlyMap<string, ContextTally>,
+  ratesOf: (tally: ContextTally) => Rates,
+): Map<string, Rates[]> {
+  const groups = new Map<string, Rates[]>();
+  for (const tally of tallies.values()) {
+    const leaf = tally.context.keys[0]!;
+    const list = groups.get(leaf);
+    if (list === undefined) groups.set(leaf, [ratesOf(tally)]);
+    else list.push(ratesOf(tally));
+  }
+  return groups;
+}
+
+function movesOf(p: Rates, inner: readonly Rates[]): Move[] {
   const excess = p.hidden - p.shown;
-  const claims = p.inner.map((q) => excess / wanted.get(q)!);
-  let [inWindow, outside] = [p.shown, p.hidden];
-  p.inner.forEach((q, i) => {
-    inWindow += q.shown * claims[i]!;
-    outside += q.hidden * claims[i]!;
-  });
-  const scale = outside / inWindow;
-  const deficits = p.inner.map((q, i) => Math.max(0, q.shown * scale - q.hidden) * claims[i]!);
+  if (!(excess > 0)) return [];
+  const sumOf = (figure: 'shown' | 'hidden'): number => inner.reduce((sum, q) => sum + q[figure], p[figure]);
+  const scale = sumOf('hidden') / sumOf('shown');
+  const deficits = inner.map((q) => Math.max(0, q.shown * scale - q.hidden));
   const sum = deficits.reduce((total, deficit) => total + deficit, 0);
   if (!(sum > 0)) return [];
   const moved = Math.min(excess, sum);
-  return p.inner.map((q, i) => ({
+  return inner.map((q, i) => ({
     from: p.tally,
     to: q.tally.context,
     share: (moved / p.hidden) * (deficits[i]! / sum),
@@ -118,23 +150,6 @@ function totalBytes(tallies: ReadonlyMap<string, ContextTally>): number {
   let total = 0;
   for (const { bytes } of tallies.values()) total += bytes;
   return total;
-}
-
-/** Contexts by each frame that could be the leaf they are inlined into: any but their own leaf. */
-function indexByOuterFrames(contexts: readonly Rates[]): Map<string, Rates[]> {
-  const index = new Map<string, Rates[]>();
-  for (const rates of contexts) {
-    for (const key of new Set(rates.tally.context.keys.slice(1))) {
-      const list = index.get(key);
-      if (list === undefined) index.set(key, [rates]);
-      else list.push(rates);
-    }
-  }
-  return index;
-}
-
-function innerContexts(outer: ContextFrames, byOuterFrame: ReadonlyMap<string, Rates[]>): Rates[] {
-  return (byOuterFrame.get(outer.keys[0]!) ?? []).filter(({ tally }) => collapsesTo(tally.context, outer));
 }
 
 /**

@@ -115,16 +115,18 @@ describe('outside a window, births on an outer function', () => {
     expect(told['run<main']).toEqual({ objects: 1100, estimated: 0 });
   });
 
-  it('are divided where several outer functions want one inner context', () => {
+  it('go to the inner contexts of the innermost function that can carry them', () => {
+    // Only search's caller was inlined: set still shows as itself, and must not be taken from search.
     const told = shared([
-      counted('leaf<mid<run<main', 900, 'calls'),
-      counted('other<main', 100, 'calls'),
-      counted('mid<run<main', 300),
-      counted('run<main', 600),
-      counted('other<main', 100),
+      counted('set<search<each<main', 200, 'calls'),
+      counted('search<each<main', 800, 'calls'),
+      counted('set<search<main', 200),
+      counted('search<main', 800),
     ]);
-    expect(told['leaf<mid<run<main']!.objects).toBe(900 + 900);
-    expect(told['run<main']).toBeUndefined();
+    expect(told).toEqual({
+      'set<search<each<main': { objects: 400, estimated: 0.5 },
+      'search<each<main': { objects: 1600, estimated: 0.5 },
+    });
   });
 
   it('conserve totals, whatever was counted', () => {
