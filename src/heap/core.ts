@@ -285,7 +285,12 @@ export class HeapCore {
    */
   makeRoom(enough: () => boolean, grow: () => boolean, askedBytes: number): boolean {
     if (enough()) return true;
-    while (this.sweeper.sweepRegion()) if (enough()) return true;
+    if (this.space.condemnedCount !== 0) {
+      const sweepMs = this.pauses.start();
+      while (!enough() && this.sweeper.sweepRegion());
+      this.pauses.record('release', sweepMs);
+      if (enough()) return true;
+    }
     if (grow() && enough()) return true;
     if (this.#runHooks(askedBytes) && enough()) return true;
     this.#retireIdle();

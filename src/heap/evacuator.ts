@@ -30,7 +30,10 @@ export class Evacuator {
   #sourceEpoch: number = 0;
   #cursor: number = 0;
   #copiedFromSource: number = 0;
+  /** The cycle in which no region was fit to evacuate, how many candidates there were, and whether under pressure. */
   #blockedCycle: number = -1;
+  #blockedCandidates: number = 0;
+  #blockedPressed: boolean = false;
   /** The run of blocks of one site that is being counted for `fragmented`. */
   #site: number = 0;
   #siteBytes: number = 0;
@@ -80,16 +83,33 @@ export class Evacuator {
   /** Whether a step would have something to do. */
   wanted(): boolean {
     if (this.#source !== NONE) return true;
-    return this.candidates > 0 && (this.wasteful || this.pressed) && this.#blockedCycle !== this.#core.cycle;
+    if (this.candidates === 0) return false;
+    const pressed = this.pressed;
+    return (this.wasteful || pressed) && !this.#isBlocked(pressed);
+  }
+
+  /**
+   * Whether the last look, in this cycle, found no region fit. Pressure makes unsettled regions fit and new
+   * candidates too: who waited for the next cycle then would find the heap full before.
+   */
+  #isBlocked(pressed: boolean): boolean {
+    if (this.#blockedCycle !== this.#core.cycle) return false;
+    return !pressed || (this.#blockedPressed && this.candidates <= this.#blockedCandidates);
+  }
+
+  #block(pressed: boolean): void {
+    this.#blockedCycle = this.#core.cycle;
+    this.#blockedCandidates = this.candidates;
+    this.#blockedPressed = pressed;
   }
 
   /** Evacuates until `deadlineMs`. */
   stepUntil(deadlineMs: number): void {
     do {
       if (!this.#resume()) {
-        const region = this.#choose(!this.pressed, 0);
-        // Nothing settled: no need to look again before the next cycle.
-        if (region === NONE) this.#blockedCycle = this.#core.cycle;
+        const pressed = this.pressed;
+        const region = this.#choose(!pressed, 0);
+        if (region === NONE) this.#block(pressed);
         if (region === NONE || !this.#begin(region)) return;
       }
       if (!this.#copyUntil(deadlineMs)) return;

@@ -4,9 +4,12 @@ import { OWNER_SHIFT, STAMPED } from './layout.js';
 import { CONDEMNED, FRAGMENTED, HAS_OWNED, HUMONGOUS, NONE, PIN_MASK } from './region-space.js';
 import type { Address, Ref } from './types.js';
 
+/** Blocks swept between two looks at the clock: some tens of microseconds, where a region's take a millisecond. */
+const BLOCKS_PER_LOOK = 256;
+
 /**
  * Releases generations and regions. A release costs O(regions): it marks the regions condemned, which makes
- * every ref into them stale at once; the slots of their blocks are swept later, region by region, in steps
+ * every ref into them stale at once; the slots of their blocks are swept later, slice by slice, in steps
  * or when room is needed.
  */
 export class Sweeper {
@@ -14,6 +17,9 @@ export class Sweeper {
   /** Ends of the list of condemned regions, as lists in `space.next` want them. */
   readonly #head: Int32Array = new Int32Array([NONE]);
   readonly #tail: Int32Array = new Int32Array([NONE]);
+  /** Where the sweep of region `#cursorRegion` goes on. Its `freed` counts what was swept. */
+  #cursor: number = 0;
+  #cursorRegion: number = NONE;
 
   constructor(core: HeapCore) {
     this.#core = core;
@@ -69,7 +75,7 @@ export class Sweeper {
     space.link(region, 0, this.#head, this.#tail);
     space.condemnedCount++;
     // Owners keep addresses without a check of their own: they are told now.
-    if ((space.pins[region]! & HAS_OWNED) !== 0) this.#sweep(region);
+    if ((space.pins[region]! & HAS_OWNED) !== 0) this.#sweep(region, Number.POSITIVE_INFINITY);
     return bytes;
   }
 
@@ -78,32 +84,43 @@ export class Sweeper {
     this.#core.space.condemnedCount--;
   }
 
-  /** Sweeps the oldest condemned region. @returns false if there was none. */
+  /** Sweeps the oldest condemned region to its end. @returns false if there was none. */
   sweepRegion(): boolean {
     const region = this.#head[0]!;
     if (region === NONE) return false;
-    this.#sweep(region);
+    this.#sweep(region, Number.POSITIVE_INFINITY);
     return true;
   }
 
-  /** Sweeps until `deadlineMs`, at least one region. */
+  /** Sweeps until `deadlineMs`, at least one slice. */
   sweepUntil(deadlineMs: number): void {
-    while (this.sweepRegion() && this.#core.clock.nowMs() < deadlineMs);
+    while (this.#head[0] !== NONE) {
+      this.#sweep(this.#head[0]!, BLOCKS_PER_LOOK);
+      if (this.#core.clock.nowMs() >= deadlineMs) return;
+    }
   }
 
-  #sweep(region: number): void {
+  /** Sweeps up to `blocks` more blocks, dead ones included, of a condemned region; frees it at its end. */
+  #sweep(region: number, blocks: number): void {
     const core = this.#core;
     const { space } = core;
     const g = space.generation[region]!;
-    let address = region << space.regionShift;
-    const end = address + space.used[region]!;
+    const start = region << space.regionShift;
+    const end = start + space.used[region]!;
+    let address = this.#cursorRegion === region ? this.#cursor : start;
     let live = space.used[region]! - space.freed[region]!;
-    while (live > 0 && address < end) {
-      const word1 = this.#word1(address);
-      const units = core.blockUnits(word1);
+    for (let left = blocks; left > 0 && live > 0 && address < end; left--) {
+      const units = core.blockUnits(this.#word1(address));
       if (this.#sweepBlock(address as Address, g)) live -= units;
       address += units;
     }
+    if (live > 0 && address < end) {
+      space.freed[region] = space.used[region]! - live;
+      this.#cursor = address;
+      this.#cursorRegion = region;
+      return;
+    }
+    this.#cursorRegion = NONE;
     space.freed[region] = space.used[region]!;
     core.freeRegion(region, false);
   }

@@ -79,6 +79,39 @@ describe('generations', () => {
     heap.verify();
   });
 
+  it('are swept in slices: a step ends within its region, and what is left stays stale', () => {
+    let nowMs = 0;
+    // Every look at the clock finds the budget spent.
+    const heap = small({ regionBytes: 8192, debug: false, clock: { nowMs: () => nowMs++, unixMs: () => 0 } });
+    const generation = heap.newGeneration();
+    const refs = Array.from({ length: 1100 }, () => heap.allocate(8, generation));
+    heap.releaseGeneration(generation);
+    let steps = 0;
+    for (let more = true; more; steps++) {
+      for (const ref of refs) expect(heap.has(ref)).toBe(false);
+      heap.verify();
+      more = heap.step();
+    }
+    expect(steps).toBeGreaterThanOrEqual(4);
+    expect(heap.stats().regions.condemned).toBe(0);
+    for (const ref of refs) expect(() => heap.free(ref)).toThrow(StaleRefError);
+    heap.verify();
+  });
+
+  it('are evacuated in steps once regions are few, even if none was fit earlier in the cycle', () => {
+    const heap = small({ settleCycles: 1000, cycleBytes: 256 * 1024 });
+    const refs = Array.from({ length: 1400 }, () => heap.allocate(100, 1));
+    for (const [i, ref] of refs.entries()) if (i % 3 !== 0) heap.free(ref);
+    while (heap.cycle === 0) heap.allocate(400, 15);
+    heap.step();
+    expect(heap.stats().totals.bytesEvacuated).toBe(0);
+    while (heap.cycle === 1 && heap.regions.freeRegions > 15) heap.allocate(400, 15);
+    heap.step();
+    expect(heap.cycle).toBe(1);
+    expect(heap.stats().totals.bytesEvacuated).toBeGreaterThan(0);
+    heap.verify();
+  });
+
   it('with keep can be filled again after their release', () => {
     const heap = small();
     const generation = heap.newGeneration();
@@ -207,6 +240,19 @@ describe('a placement policy', () => {
 });
 
 describe('slabs', () => {
+  it('of one region each serve a heap from its first block to its last', () => {
+    const heap = small({ regionBytes: 8192 });
+    let blocks = 0;
+    expect(() => {
+      for (;;) {
+        heap.allocate(1000);
+        blocks++;
+      }
+    }).toThrow('the heap is full');
+    expect(blocks * 1000).toBeGreaterThan(0.75 * heap.maxBytes);
+    heap.verify();
+  });
+
   for (const decommit of [true, false]) {
     it(`grow as needed and go back when empty (decommit ${decommit})`, () => {
       const heap = small({ decommit });
