@@ -69,7 +69,7 @@ export function runFixture(
     const child = execFile(
       process.execPath,
       [...flags, file, ...args],
-      { maxBuffer: 1 << 26, timeout: 50_000 },
+      { maxBuffer: 1 << 26, timeout: 110_000 },
       (_error, stdout) => resolve({ code: child.exitCode, signal: child.signalCode, stdout }),
     );
   });

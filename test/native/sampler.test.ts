@@ -108,8 +108,11 @@ describe('the native sampler at budget 0', () => {
       const before = source.gcCycles() - born;
       collect('major');
       const context = leaf(source.read(), 'makeTracked');
-      expect(deaths(context)).toEqual([[before, before + 1, context.samples]]);
-      expect(context.deaths.old).toBeCloseTo(context.objects, 3);
+      // On a busy machine a few were still referenced (seen on Node 26: 3 of 629).
+      const dead = context.samples - context.live.samples;
+      expect(dead).toBeGreaterThan(context.samples * 0.98);
+      expect(deaths(context)).toEqual([[before, before + 1, dead]]);
+      expect(context.deaths.old).toBeCloseTo(context.objects - context.live.objects, 3);
       expect(held).toEqual([]);
     });
   });
