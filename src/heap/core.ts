@@ -270,13 +270,16 @@ export class HeapCore {
   }
 
   #obtainRegion(askedBytes: number): number {
-    if (this.space.freeCount > RESERVE_REGIONS) return this.space.takeRegion();
+    // Apart, since a function that makes closures leaves a context on the JS heap even when it needs none.
+    if (this.space.freeCount <= RESERVE_REGIONS) this.#makeRoomForRegion(askedBytes);
+    return this.space.takeRegion();
+  }
+
+  #makeRoomForRegion(askedBytes: number): void {
     const enough = (): boolean => this.space.freeCount > RESERVE_REGIONS;
     // Twice: the slab of a small heap is one region, and one region is kept back.
     const grow = (): boolean => this.grow(1) && (enough() || this.grow(1));
-    this.makeRoom(enough, grow, askedBytes);
-    if (!enough()) throw this.full(askedBytes, 'a block');
-    return this.space.takeRegion();
+    if (!this.makeRoom(enough, grow, askedBytes)) throw this.full(askedBytes, 'a block');
   }
 
   /**
