@@ -26,6 +26,70 @@ export type Pin = RegionIndex;
 const LARGEST_FUSE = 0x3fffffff;
 
 /**
+ * What the fast paths read beside the hot words: one plain object, loaded once a call. As private fields of the heap,
+ * each a keyed load of its own, they cost a pair a tenth of its time.
+ */
+interface FastPath {
+  words: Int32Array;
+  idsAt: number;
+  topAt: number;
+  endAt: number;
+  siteCount: number;
+  readonly freedAt: number;
+  readonly tripAt: number;
+  readonly slabs: Int32Array[];
+  readonly chunks: Int32Array[];
+  readonly ring: Int32Array;
+  readonly ringMask: number;
+  readonly chunkShift: number;
+  readonly chunkMask: number;
+  readonly slotMask: number;
+  readonly slabShift: number;
+  readonly slabMask: number;
+  readonly wordShift: number;
+  readonly unitShift: number;
+  readonly regionShift: number;
+  /** Added to a payload's bytes before the shift to units: header and rounding. */
+  readonly roundUp: number;
+  /** The longest block that is not humongous, payload only. */
+  readonly maxSmall: number;
+  /** The longest block that the fast paths place: none in a careful heap. */
+  readonly maxFast: number;
+  readonly careful: boolean;
+}
+
+function fastPath(core: HeapCore): FastPath {
+  const { config, handles, hot, memory } = core;
+  const maxSmall = config.regionBytes / 2 - HEADER_BYTES - STAMP_BYTES;
+  const careful = config.debug || config.zeroFill;
+  return {
+    words: hot.words,
+    idsAt: hot.idsAt,
+    topAt: hot.topAt,
+    endAt: hot.endAt,
+    siteCount: core.sites.count,
+    freedAt: hot.freedAt,
+    tripAt: hot.tripAt,
+    slabs: memory.i32,
+    chunks: handles.chunks,
+    ring: handles.ring,
+    ringMask: handles.ringMask,
+    chunkShift: handles.chunkShift,
+    chunkMask: handles.chunkMask,
+    slotMask: handles.slotMask,
+    slabShift: memory.slabShift,
+    slabMask: memory.slabMask,
+    wordShift: memory.wordShift,
+    unitShift: memory.unitShift,
+    regionShift: core.space.regionShift,
+    roundUp: HEADER_BYTES + memory.unitBytes - 1,
+    maxSmall,
+    maxFast: careful ? -1 : maxSmall,
+    careful,
+  };
+}
+
+/**
  * The blocks' half of the heap's face: placing, finding and ending them, by ref and by address.
  *
  * `allocate`, `allocateOwned` and `free` are written out rather than composed: they read the hot words and two
@@ -46,33 +110,7 @@ export abstract class BlockHeap {
   /** Regions and blocks in order of age, for owners that use generations as queues. */
   readonly regions: OwnedRegions;
   readonly #core: HeapCore;
-  /** Copies of what the fast paths need, one load away. */
-  #words: Int32Array;
-  #idsAt: number = 0;
-  #topAt: number = 0;
-  #endAt: number = 0;
-  readonly #freedAt: number;
-  readonly #tripAt: number;
-  readonly #slabs: Int32Array[];
-  readonly #chunks: Int32Array[];
-  readonly #ring: Int32Array;
-  readonly #ringMask: number;
-  readonly #chunkShift: number;
-  readonly #chunkMask: number;
-  readonly #slotMask: number;
-  readonly #slabShift: number;
-  readonly #slabMask: number;
-  readonly #wordShift: number;
-  readonly #unitShift: number;
-  readonly #regionShift: number;
-  /** Added to a payload's bytes before the shift to units: header and rounding. */
-  readonly #roundUp: number;
-  /** The longest block that is not humongous, payload only. */
-  readonly #maxSmall: number;
-  /** The longest block that the fast paths place: none in a careful heap. */
-  readonly #maxFast: number;
-  readonly #careful: boolean;
-  #siteCount: number = 1;
+  readonly #fast: FastPath;
   /** Units to the end of the heap cycle, and to the next sample, as of when the fuse was set. */
   #untilCycle: number;
   #untilSample: number;
@@ -90,26 +128,8 @@ export abstract class BlockHeap {
     this.pauses = core.pauses;
     this.slotMask = core.handles.slotMask;
     this.regions = new OwnedRegions(core);
-    this.#words = core.hot.words;
-    this.#freedAt = core.hot.freedAt;
-    this.#tripAt = core.hot.tripAt;
-    this.#slabs = core.memory.i32;
-    this.#chunks = core.handles.chunks;
-    this.#ring = core.handles.ring;
-    this.#ringMask = core.handles.ringMask;
-    this.#chunkShift = core.handles.chunkShift;
-    this.#chunkMask = core.handles.chunkMask;
-    this.#slotMask = core.handles.slotMask;
-    this.#slabShift = core.memory.slabShift;
-    this.#slabMask = core.memory.slabMask;
-    this.#wordShift = core.memory.wordShift;
-    this.#unitShift = core.memory.unitShift;
-    this.#regionShift = core.space.regionShift;
-    this.#roundUp = HEADER_BYTES + core.memory.unitBytes - 1;
-    this.#maxSmall = config.regionBytes / 2 - HEADER_BYTES - STAMP_BYTES;
-    this.#careful = config.debug || config.zeroFill;
-    this.#maxFast = this.#careful ? -1 : this.#maxSmall;
-    if (this.#careful) core.hot.words[CONDEMNED_COUNT] = CAREFUL;
+    this.#fast = fastPath(core);
+    if (this.#fast.careful) core.hot.words[CONDEMNED_COUNT] = CAREFUL;
     this.#untilCycle = core.cycleUnits;
     this.#untilSample = core.sampleGap();
     this.#stepUnits = core.space.regionUnits >> 2;
@@ -127,11 +147,11 @@ export abstract class BlockHeap {
   /** Reads anew what may have moved: after a generation or a site was added. */
   protected refresh(): void {
     const { hot, sites } = this.#core;
-    this.#words = hot.words;
-    this.#idsAt = hot.idsAt;
-    this.#topAt = hot.topAt;
-    this.#endAt = hot.endAt;
-    this.#siteCount = sites.count;
+    this.#fast.words = hot.words;
+    this.#fast.idsAt = hot.idsAt;
+    this.#fast.topAt = hot.topAt;
+    this.#fast.endAt = hot.endAt;
+    this.#fast.siteCount = sites.count;
   }
 
   /** The generation of a block whose caller named none. */
@@ -148,34 +168,35 @@ export abstract class BlockHeap {
    * @throws HeapFullError before anything is touched; RangeError for a wrong length, generation or site.
    */
   allocate(byteLength: number, generation?: number, site: number = 0, ttlMs: number = 0): Ref {
+    const fast = this.#fast;
     const gen = generation === undefined ? this.chooseGeneration(site, byteLength, ttlMs) : generation;
-    const words = this.#words;
+    const words = fast.words;
     const g = gen & 0xffff;
-    const units = (byteLength + this.#roundUp) >>> this.#unitShift;
-    const top = words[this.#topAt + g]!;
+    const units = (byteLength + fast.roundUp) >>> fast.unitShift;
+    const top = words[fast.topAt + g]!;
     const fuse = words[0]! - units;
     const count = words[2]!;
     if (
       byteLength >>> 0 !== byteLength ||
-      byteLength > this.#maxFast ||
-      site >>> 0 >= this.#siteCount ||
-      words[this.#idsAt + g] !== gen ||
-      top + units > words[this.#endAt + g]! ||
+      byteLength > fast.maxFast ||
+      site >>> 0 >= fast.siteCount ||
+      words[fast.idsAt + g] !== gen ||
+      top + units > words[fast.endAt + g]! ||
       fuse < 0 ||
       count <= words[3]!
     ) {
       return this.#allocateSlowly(byteLength, gen, site);
     }
-    words[this.#topAt + g] = top + units;
+    words[fast.topAt + g] = top + units;
     words[0] = fuse;
     const head = words[1]!;
-    const ref = this.#ring[head & this.#ringMask]!;
+    const ref = fast.ring[head & fast.ringMask]!;
     words[1] = head + 1;
     words[2] = count - 1;
-    const slot = ref & this.#slotMask;
-    this.#chunks[slot >>> this.#chunkShift]![slot & this.#chunkMask] = top;
-    const i32 = this.#slabs[top >>> this.#slabShift]!;
-    const at = (top & this.#slabMask) << this.#wordShift;
+    const slot = ref & fast.slotMask;
+    fast.chunks[slot >>> fast.chunkShift]![slot & fast.chunkMask] = top;
+    const i32 = fast.slabs[top >>> fast.slabShift]!;
+    const at = (top & fast.slabMask) << fast.wordShift;
     i32[at] = ref;
     i32[at + 1] = byteLength | (site << 20);
     return ref as Ref;
@@ -187,17 +208,18 @@ export abstract class BlockHeap {
    * @throws StaleRefError if it was freed already.
    */
   free(ref: number): void {
-    const slot = ref & this.#slotMask;
-    const chunk = this.#chunks[slot >>> this.#chunkShift];
-    const address = chunk === undefined ? -1 : chunk[slot & this.#chunkMask]!;
-    const words = this.#words;
+    const fast = this.#fast;
+    const slot = ref & fast.slotMask;
+    const chunk = fast.chunks[slot >>> fast.chunkShift];
+    const address = chunk === undefined ? -1 : chunk[slot & fast.chunkMask]!;
+    const words = fast.words;
     const count = words[2]!;
-    if (address < 0 || words[4] !== 0 || count > this.#ringMask) {
+    if (address < 0 || words[4] !== 0 || count > fast.ringMask) {
       this.#freeSlowly(ref);
       return;
     }
-    const i32 = this.#slabs[address >>> this.#slabShift]!;
-    const at = (address & this.#slabMask) << this.#wordShift;
+    const i32 = fast.slabs[address >>> fast.slabShift]!;
+    const at = (address & fast.slabMask) << fast.wordShift;
     const word1 = i32[at + 1]!;
     // A size of all ones is humongous, the bit above it a stamp.
     if (i32[at] !== ref || (word1 & 0xfffff) >= 0x7ffff) {
@@ -205,13 +227,13 @@ export abstract class BlockHeap {
       return;
     }
     i32[at] = 0;
-    chunk![slot & this.#chunkMask] = 0x80000000 | 0;
-    this.#ring[(words[1]! + count) & this.#ringMask] = (ref + this.#slotMask + 1) & 0x7fffffff;
+    chunk![slot & fast.chunkMask] = 0x80000000 | 0;
+    fast.ring[(words[1]! + count) & fast.ringMask] = (ref + fast.slotMask + 1) & 0x7fffffff;
     words[2] = count + 1;
-    const region = address >>> this.#regionShift;
-    const freed = words[this.#freedAt + region]! + (((word1 & 0x7ffff) + this.#roundUp) >>> this.#unitShift);
-    words[this.#freedAt + region] = freed;
-    if (freed >= words[this.#tripAt + region]!) this.#core.tripped(region);
+    const region = address >>> fast.regionShift;
+    const freed = words[fast.freedAt + region]! + (((word1 & 0x7ffff) + fast.roundUp) >>> fast.unitShift);
+    words[fast.freedAt + region] = freed;
+    if (freed >= words[fast.tripAt + region]!) this.#core.tripped(region);
   }
 
   #freeSlowly(ref: number): void {
@@ -231,15 +253,15 @@ export abstract class BlockHeap {
     const to = this.#placeSlowly(byteLength, this.generationAt(old), this.siteAt(old), false);
     // Making room may have moved the block, or a pressure hook may have freed it.
     const from = this.#find(ref) as Address;
-    this.#slabs[to >>> this.#slabShift]![this.#headerWord(to)] = ref;
+    this.#fast.slabs[to >>> this.#fast.slabShift]![this.#headerWord(to)] = ref;
     if (from < 0) {
       this.#end(to);
       throw this.#stale(ref);
     }
     const start = this.payloadAt(from);
     const kept = Math.min(byteLength, this.byteLengthAt(from));
-    const source = this.memory.u8[from >>> this.#slabShift]!.subarray(start, start + kept);
-    this.memory.u8[to >>> this.#slabShift]!.set(source, this.payloadAt(to));
+    const source = this.memory.u8[from >>> this.#fast.slabShift]!.subarray(start, start + kept);
+    this.memory.u8[to >>> this.#fast.slabShift]!.set(source, this.payloadAt(to));
     this.#core.handles.move(ref as Ref, to);
     this.#end(from);
   }
@@ -311,19 +333,19 @@ export abstract class BlockHeap {
   refInSlot(slot: number): Ref {
     const address = this.#core.handles.lookup(slot);
     if (address < 0) return 0 as Ref;
-    const ref = this.#slabs[address >>> this.#slabShift]![this.#headerWord(address as Address)]!;
+    const ref = this.#fast.slabs[address >>> this.#fast.slabShift]![this.#headerWord(address as Address)]!;
     return (this.#find(ref) >= 0 ? ref : 0) as Ref;
   }
 
   #find(ref: number): number {
-    const slot = ref & this.#slotMask;
-    const chunk = this.#chunks[slot >>> this.#chunkShift];
-    const address = chunk === undefined ? -1 : chunk[slot & this.#chunkMask]!;
+    const fast = this.#fast;
+    const slot = ref & fast.slotMask;
+    const chunk = fast.chunks[slot >>> fast.chunkShift];
+    const address = chunk === undefined ? -1 : chunk[slot & fast.chunkMask]!;
     if (address < 0) return -1;
-    const i32 = this.#slabs[address >>> this.#slabShift]!;
-    if (i32[(address & this.#slabMask) << this.#wordShift] !== ref) return -1;
-    if (this.#words[4] !== 0 && this.#core.space.state[address >>> this.#regionShift] === CONDEMNED)
-      return -1;
+    const i32 = fast.slabs[address >>> fast.slabShift]!;
+    if (i32[(address & fast.slabMask) << fast.wordShift] !== ref) return -1;
+    if (fast.words[4] !== 0 && this.#core.space.state[address >>> fast.regionShift] === CONDEMNED) return -1;
     return address;
   }
 
@@ -370,36 +392,40 @@ export abstract class BlockHeap {
     mark: number = 0,
     ttlMs: number = 0,
   ): Address {
+    const fast = this.#fast;
     const gen = generation === undefined ? this.chooseGeneration(site, byteLength, ttlMs) : generation;
-    const words = this.#words;
+    const words = fast.words;
     const g = gen & 0xffff;
-    const units = (byteLength + this.#roundUp) >>> this.#unitShift;
-    let address = words[this.#topAt + g]!;
+    const units = (byteLength + fast.roundUp) >>> fast.unitShift;
+    let address = words[fast.topAt + g]!;
     const fuse = words[0]! - units;
     if (
       byteLength >>> 0 !== byteLength ||
-      byteLength > this.#maxFast ||
-      site >>> 0 >= this.#siteCount ||
-      words[this.#idsAt + g] !== gen ||
-      address + units > words[this.#endAt + g]! ||
+      byteLength > fast.maxFast ||
+      site >>> 0 >= fast.siteCount ||
+      words[fast.idsAt + g] !== gen ||
+      address + units > words[fast.endAt + g]! ||
       fuse < 0
     ) {
       address = this.#placeSlowly(byteLength, gen, site, false);
     } else {
-      words[this.#topAt + g] = address + units;
+      words[fast.topAt + g] = address + units;
       words[0] = fuse;
-      const at = (address & this.#slabMask) << this.#wordShift;
-      this.#slabs[address >>> this.#slabShift]![at + 1] = byteLength | (site << 20);
+      const at = (address & fast.slabMask) << fast.wordShift;
+      fast.slabs[address >>> fast.slabShift]![at + 1] = byteLength | (site << 20);
     }
-    this.#slabs[address >>> this.#slabShift]![(address & this.#slabMask) << this.#wordShift] =
+    fast.slabs[address >>> fast.slabShift]![(address & fast.slabMask) << fast.wordShift] =
       (1 << 31) | (owner << 16) | (mark & 0xffff);
-    this.#core.space.pins[address >>> this.#regionShift]! |= 0x40000000;
+    this.#core.space.pins[address >>> fast.regionShift]! |= 0x40000000;
     return address as Address;
   }
 
   /** Frees an owned block. The address must be right: nothing but debug mode checks it. */
   freeOwned(address: Address): void {
-    if (this.#careful && this.#slabs[address >>> this.#slabShift]![this.#headerWord(address)]! >= 0) {
+    if (
+      this.#fast.careful &&
+      this.#fast.slabs[address >>> this.#fast.slabShift]![this.#headerWord(address)]! >= 0
+    ) {
       throw new StaleRefError(address, 'no owned block lies at this address');
     }
     this.#end(address);
@@ -407,13 +433,13 @@ export abstract class BlockHeap {
 
   /** A view over the block at `address`; see `view`. */
   viewAt(address: Address): Uint8Array {
-    const slab = this.memory.u8[address >>> this.#slabShift]!;
+    const slab = this.memory.u8[address >>> this.#fast.slabShift]!;
     return new Uint8Array(slab.buffer, slab.byteOffset + this.payloadAt(address), this.byteLengthAt(address));
   }
 
   /** Index of the payload's first byte in `memory.u8[address >>> memory.slabShift]`. */
   payloadAt(address: Address): number {
-    return ((address & this.#slabMask) << this.#unitShift) + HEADER_BYTES;
+    return ((address & this.#fast.slabMask) << this.#fast.unitShift) + HEADER_BYTES;
   }
 
   byteLengthAt(address: Address): number {
@@ -423,7 +449,7 @@ export abstract class BlockHeap {
 
   generationAt(address: Address): Generation {
     const { space, generations } = this.#core;
-    return generations.ids[space.generation[address >>> this.#regionShift]!] as Generation;
+    return generations.ids[space.generation[address >>> this.#fast.regionShift]!] as Generation;
   }
 
   siteAt(address: Address): SiteId {
@@ -431,21 +457,21 @@ export abstract class BlockHeap {
   }
 
   markAt(address: Address): number {
-    return this.#slabs[address >>> this.#slabShift]![this.#headerWord(address)]! & MARK_MASK;
+    return this.#fast.slabs[address >>> this.#fast.slabShift]![this.#headerWord(address)]! & MARK_MASK;
   }
 
   setMarkAt(address: Address, mark: number): void {
-    const i32 = this.#slabs[address >>> this.#slabShift]!;
+    const i32 = this.#fast.slabs[address >>> this.#fast.slabShift]!;
     const at = this.#headerWord(address);
     i32[at] = (i32[at]! & ~MARK_MASK) | (mark & MARK_MASK);
   }
 
   #headerWord(address: Address): number {
-    return (address & this.#slabMask) << this.#wordShift;
+    return (address & this.#fast.slabMask) << this.#fast.wordShift;
   }
 
   #word1(address: Address): number {
-    return this.#slabs[address >>> this.#slabShift]![this.#headerWord(address) + 1]!;
+    return this.#fast.slabs[address >>> this.#fast.slabShift]![this.#headerWord(address) + 1]!;
   }
 
   // ---- slow paths ----
@@ -453,7 +479,7 @@ export abstract class BlockHeap {
   #allocateSlowly(byteLength: number, gen: number, site: number): Ref {
     const address = this.#placeSlowly(byteLength, gen, site, true);
     const ref = this.#core.handles.take(address);
-    this.#slabs[address >>> this.#slabShift]![this.#headerWord(address)] = ref;
+    this.#fast.slabs[address >>> this.#fast.slabShift]![this.#headerWord(address)] = ref;
     return ref;
   }
 
@@ -462,11 +488,11 @@ export abstract class BlockHeap {
     const core = this.#core;
     const g = core.generations.indexOf(gen);
     if (g === 0) throw core.noGeneration(gen);
-    if (!(Number.isInteger(site) && site >= 0 && site < this.#siteCount)) {
+    if (!(Number.isInteger(site) && site >= 0 && site < this.#fast.siteCount)) {
       throw new RangeError(`there is no site ${site}: name sites by heap.site(name)`);
     }
     checkInteger('byteLength', byteLength, 0, 2 ** 38);
-    if (byteLength > this.#maxSmall) return this.#placeHumongous(byteLength, g, site, slot);
+    if (byteLength > this.#fast.maxSmall) return this.#placeHumongous(byteLength, g, site, slot);
     let word1 = byteLength | (site << SITE_SHIFT);
     let units = core.blockUnits(word1);
     this.#ensureRoom(units, g, slot);
@@ -480,9 +506,9 @@ export abstract class BlockHeap {
     const address = core.generations.top[g]! as Address;
     core.generations.top[g] = address + units;
     const at = this.#headerWord(address);
-    this.#slabs[address >>> this.#slabShift]![at + 1] = word1;
+    this.#fast.slabs[address >>> this.#fast.slabShift]![at + 1] = word1;
     if (sampled) core.stamp(address, units, site as SiteId, g, byteLength);
-    if (this.#careful) this.#prepare(at, address, byteLength);
+    if (this.#fast.careful) this.#prepare(at, address, byteLength);
     return address;
   }
 
@@ -509,23 +535,23 @@ export abstract class BlockHeap {
       try {
         core.makeSlot();
       } catch (error) {
-        core.freeRegion(address >>> this.#regionShift, true);
+        core.freeRegion(address >>> this.#fast.regionShift, true);
         throw error;
       }
     }
     const at = this.#headerWord(address);
-    this.#slabs[address >>> this.#slabShift]![at + 1] = HUMONGOUS_SIZE | (site << SITE_SHIFT);
+    this.#fast.slabs[address >>> this.#fast.slabShift]![at + 1] = HUMONGOUS_SIZE | (site << SITE_SHIFT);
     this.#burn(Math.ceil((byteLength + HEADER_BYTES) / this.memory.unitBytes));
-    if (this.#careful) this.#prepare(at, address, byteLength);
+    if (this.#fast.careful) this.#prepare(at, address, byteLength);
     return address;
   }
 
   /** Lets the clock run by `units`. @returns whether a sample fell into them. */
   #burn(units: number): boolean {
     const core = this.#core;
-    const left = this.#words[FUSE]! - units;
+    const left = this.#fast.words[FUSE]! - units;
     if (left >= 0) {
-      this.#words[FUSE] = left;
+      this.#fast.words[FUSE] = left;
       return false;
     }
     const burnt = this.#fuseSet - left;
@@ -549,31 +575,31 @@ export abstract class BlockHeap {
 
   #setFuse(): void {
     this.#fuseSet = Math.min(this.#untilCycle, this.#untilSample, this.#untilStep, LARGEST_FUSE);
-    this.#words[FUSE] = this.#fuseSet;
+    this.#fast.words[FUSE] = this.#fuseSet;
   }
 
   /** Clears a new block where the options ask for it. */
   #prepare(at: number, address: number, byteLength: number): void {
     if (!this.#core.config.zeroFill) return;
     const start = (at << 2) + HEADER_BYTES;
-    this.memory.u8[address >>> this.#slabShift]!.fill(0, start, start + byteLength);
+    this.memory.u8[address >>> this.#fast.slabShift]!.fill(0, start, start + byteLength);
   }
 
   #end(address: Address): void {
     const core = this.#core;
     const { space } = core;
-    const i32 = this.#slabs[address >>> this.#slabShift]!;
+    const i32 = this.#fast.slabs[address >>> this.#fast.slabShift]!;
     const at = this.#headerWord(address);
     const word1 = i32[at + 1]!;
-    const region = address >>> this.#regionShift;
+    const region = address >>> this.#fast.regionShift;
     i32[at] = 0;
     if ((word1 & SIZE_MASK) === HUMONGOUS_SIZE && space.state[region] === HUMONGOUS) {
       core.addFreed(region, space.used[region]!);
       return;
     }
-    const units = (rawBytes(word1) + this.#roundUp - HEADER_BYTES) >>> this.#unitShift;
+    const units = (rawBytes(word1) + this.#fast.roundUp - HEADER_BYTES) >>> this.#fast.unitShift;
     if ((word1 & STAMPED) !== 0) core.noteDeath(address, units, word1, space.generation[region]!);
-    if (this.#careful) core.poison(region, i32, at, units);
+    if (this.#fast.careful) core.poison(region, i32, at, units);
     core.addFreed(region, units);
   }
 }
