@@ -1,6 +1,6 @@
 import type { HeapCore } from './core.js';
 import { HUMONGOUS_SIZE, rawBytes, SIZE_MASK } from './layout.js';
-import { DESTINATION, HUMONGOUS, NONE, OPEN } from './region-space.js';
+import { DESTINATION, FRAGMENTED, HUMONGOUS, NONE, OPEN, RETIRED } from './region-space.js';
 import type { Address, RegionIndex } from './types.js';
 
 /**
@@ -54,6 +54,12 @@ export class OwnedRegions {
     return generations.tail[generations.indexOf(generation)] as RegionIndex | -1;
   }
 
+  /** Whether a region has been filled and is in nobody's hands: what `evacuateRegion` takes. */
+  isRetired(region: RegionIndex): boolean {
+    const state = this.#core.space.state[region];
+    return state === RETIRED || state === FRAGMENTED;
+  }
+
   /** Address of the first block of a region. */
   start(region: RegionIndex): Address {
     return (region << this.#core.space.regionShift) as Address;
@@ -76,10 +82,17 @@ export class OwnedRegions {
     return (this.end(region) - this.start(region) - space.freed[region]!) * memory.unitBytes;
   }
 
-  /** Whether a live block lies at `address`, which must be a block's. */
+  /** Bytes of dead blocks in a region: what evacuating it would gain. */
+  deadBytes(region: RegionIndex): number {
+    return this.#core.space.freed[region]! * this.#core.memory.unitBytes;
+  }
+
+  /** Whether a live block lies at `address`, which must have been a block's in its region's present epoch. */
   isLive(address: Address): boolean {
     const { memory } = this.#core;
-    return memory.i32[address >>> memory.slabShift]![(address & memory.slabMask) << memory.wordShift] !== 0;
+    const i32 = memory.i32[address >>> memory.slabShift]!;
+    // A slab that went back to the system has no words: undefined | 0 is 0.
+    return (i32[(address & memory.slabMask) << memory.wordShift]! | 0) !== 0;
   }
 
   /** The first live block of `region` at or after `address`, or -1. Cost: O(dead blocks between). */

@@ -66,4 +66,18 @@ describe('an owner walking its regions', () => {
     heap.verify();
     expect(a).toBeLessThan(heap.regions.addressLimit);
   });
+
+  it('fills a heap whose slabs are single regions', () => {
+    const heap = new GenerationalHeap({ maxBytes: 256 * 1024, regionBytes: 4096, sampleBytes: 0 });
+    const owner = heap.registerOwner({ moved: () => {} });
+    const free = heap.regions.freeRegions;
+    let placed = 0;
+    expect(() => {
+      for (;;) {
+        heap.allocateOwned(owner, 4096 / 2 - 24, 1);
+        placed++;
+      }
+    }).toThrow('the heap is full');
+    expect(placed).toBe(2 * (free - 1));
+  });
 });
