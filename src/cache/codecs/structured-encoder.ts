@@ -1,0 +1,259 @@
+import type { Shapes } from './shapes.js';
+import * as tag from './structured-tags.js';
+import { LATIN1, writeText } from './text.js';
+import type { ByteWriter } from './writer.js';
+
+/** Deeper than this, a value is taken for one with cycles, and its objects are tracked. */
+const TRACK_DEPTH = 100;
+/** Deeper than this it is refused: each level takes frames of the stack, when it is read too. */
+export const MAX_DEPTH = 1000;
+
+const objectPrototype = Object.prototype;
+const { getPrototypeOf } = Object;
+
+/** Thrown to begin anew with tracking, and for what cannot be encoded; never leaves the codec. */
+export const TOO_DEEP: unique symbol = Symbol('too deep');
+export const UNENCODABLE: unique symbol = Symbol('unencodable');
+
+/** Whether objects of this prototype are plain: this realm's or another's Object.prototype. */
+export function isPlainPrototype(prototype: object | null): boolean {
+  if (prototype === objectPrototype) return true;
+  return (
+    prototype !== null && getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf')
+  );
+}
+
+/** Writes one value after another. Throws UNENCODABLE where it cannot; the path is found by a second walk. */
+export class StructuredEncoder {
+  readonly out: ByteWriter;
+  readonly #shapes: Shapes;
+  readonly #f64: Float64Array = new Float64Array(1);
+  readonly #f64Bytes: Uint8Array = new Uint8Array(this.#f64.buffer);
+  #depth: number = 0;
+  #references: Map<object, number> | null = null;
+
+  constructor(out: ByteWriter, shapes: Shapes) {
+    this.out = out;
+    this.#shapes = shapes;
+  }
+
+  /** Writes a value from the start. `tracked`: with references, so that cycles come back. */
+  root(value: unknown, tracked: boolean): void {
+    this.#depth = 0;
+    this.#references = tracked ? new Map() : null;
+    if (tracked) this.out.byte(tag.TRACKED);
+    try {
+      this.value(value);
+    } finally {
+      this.#references = null;
+    }
+  }
+
+  value(value: unknown): void {
+    const { out } = this;
+    if (typeof value === 'string') this.#string(value);
+    else if (typeof value === 'number') this.#number(value);
+    else if (typeof value === 'object') {
+      if (value === null) out.byte(tag.NULL);
+      else this.#object(value);
+    } else if (value === undefined) out.byte(tag.UNDEFINED);
+    else if (typeof value === 'boolean') out.byte(value ? tag.TRUE : tag.FALSE);
+    else if (typeof value === 'bigint') {
+      out.byte(tag.BIGINT);
+      this.#string(value.toString(16));
+    } else throw UNENCODABLE;
+  }
+
+  #number(value: number): void {
+    const { out } = this;
+    out.ensure(9);
+    const { u8 } = out;
+    const int = value | 0;
+    if (int === value && (int !== 0 || 1 / value > 0)) {
+      if (int >= 0 && int < 128) {
+        u8[out.length++] = int;
+        return;
+      }
+      const at = out.length;
+      u8[at] = tag.INT32;
+      u8[at + 1] = int;
+      u8[at + 2] = int >> 8;
+      u8[at + 3] = int >> 16;
+      u8[at + 4] = int >> 24;
+      out.length = at + 5;
+      return;
+    }
+    u8[out.length++] = tag.FLOAT64;
+    this.#float(value);
+  }
+
+  #float(value: number): void {
+    const { out } = this;
+    out.ensure(8);
+    const { u8 } = out;
+    const at = out.length;
+    const bytes = this.#f64Bytes;
+    this.#f64[0] = value;
+    u8[at] = bytes[0]!;
+    u8[at + 1] = bytes[1]!;
+    u8[at + 2] = bytes[2]!;
+    u8[at + 3] = bytes[3]!;
+    u8[at + 4] = bytes[4]!;
+    u8[at + 5] = bytes[5]!;
+    u8[at + 6] = bytes[6]!;
+    u8[at + 7] = bytes[7]!;
+    out.length = at + 8;
+  }
+
+  #string(value: string): void {
+    const { out } = this;
+    const length = value.length;
+    const start = out.length;
+    if (length <= tag.SHORT_STRING_MAX) {
+      out.byte(tag.SHORT_STRING + length);
+      if (writeText(value, out) === LATIN1) return;
+      out.length = start;
+    }
+    // The length in bytes is known only when the text is written: five bytes are kept for it.
+    out.ensure(6);
+    out.length = start + 6;
+    const form = writeText(value, out);
+    const bytes = out.length - start - 6;
+    const { u8 } = out;
+    u8[start] = tag.STRING + form;
+    u8[start + 1] = 0;
+    u8[start + 2] = bytes;
+    u8[start + 3] = bytes >>> 8;
+    u8[start + 4] = bytes >>> 16;
+    u8[start + 5] = bytes >>> 24;
+  }
+
+  #object(value: object): void {
+    if (this.#references !== null) {
+      const known = this.#references.get(value);
+      if (known !== undefined) {
+        this.out.byte(tag.REFERENCE);
+        this.out.varint(known);
+        return;
+      }
+      this.#references.set(value, this.#references.size);
+    }
+    if (++this.#depth > TRACK_DEPTH && (this.#references === null || this.#depth > MAX_DEPTH)) throw TOO_DEEP;
+    const prototype = getPrototypeOf(value);
+    if (prototype === objectPrototype) this.#plain(value as Record<string, unknown>);
+    else if (Array.isArray(value)) this.#array(value, prototype);
+    else if (prototype === null) this.#keyed(tag.BARE_OBJECT, value as Record<string, unknown>);
+    else this.#special(value, prototype);
+    this.#depth--;
+  }
+
+  #plain(value: Record<string, unknown>): void {
+    // With references, an object must exist before its values: shapes make it after.
+    const shape = this.#references === null ? this.#shapes.of(value) : undefined;
+    if (shape === undefined) {
+      this.#keyed(tag.OBJECT, value);
+      return;
+    }
+    const { out } = this;
+    if (shape.id <= tag.SHORT_SHAPE_MAX) out.byte(tag.SHORT_SHAPE + shape.id);
+    else {
+      out.byte(tag.SHAPE);
+      out.varint(shape.id);
+    }
+    shape.encode(value, this);
+  }
+
+  #keyed(kind: number, value: Record<string, unknown>): void {
+    const keys = Object.keys(value);
+    this.out.byte(kind);
+    this.out.varint(keys.length);
+    for (const key of keys) {
+      this.#string(key);
+      this.value(value[key]);
+    }
+  }
+
+  #array(value: unknown[], prototype: object | null): void {
+    // A class that extends Array would come back without its methods.
+    if (
+      prototype !== Array.prototype &&
+      (prototype === null || !isPlainPrototype(getPrototypeOf(prototype)))
+    ) {
+      throw UNENCODABLE;
+    }
+    const { out } = this;
+    const { length } = value;
+    if (length <= tag.SHORT_ARRAY_MAX) out.byte(tag.SHORT_ARRAY + length);
+    else {
+      out.byte(tag.ARRAY);
+      out.varint(length);
+    }
+    for (let i = 0; i < length; i++) {
+      const element = value[i];
+      if (element === undefined && !(i in value)) out.byte(tag.HOLE);
+      else this.value(element);
+    }
+  }
+
+  #special(value: object, prototype: object): void {
+    if (isPlainPrototype(prototype)) this.#plain(value as Record<string, unknown>);
+    else if (ArrayBuffer.isView(value)) this.#view(value, prototype);
+    else if (prototype === Map.prototype) this.#map(value as Map<unknown, unknown>);
+    else if (prototype === Set.prototype) {
+      this.out.byte(tag.SET);
+      this.out.varint((value as Set<unknown>).size);
+      for (const element of value as Set<unknown>) this.value(element);
+    } else if (prototype === Date.prototype) {
+      this.out.byte(tag.DATE);
+      this.#float((value as Date).getTime());
+    } else if (value instanceof Error) this.#error(value);
+    else if (prototype === RegExp.prototype) {
+      this.out.byte(tag.REGEXP);
+      this.#string((value as RegExp).source);
+      this.#string((value as RegExp).flags);
+    } else if (prototype === ArrayBuffer.prototype) {
+      this.out.byte(tag.ARRAY_BUFFER);
+      this.out.varint((value as ArrayBuffer).byteLength);
+      this.out.bytes(new Uint8Array(value as ArrayBuffer));
+    } else throw UNENCODABLE;
+  }
+
+  #map(map: Map<unknown, unknown>): void {
+    this.out.byte(tag.MAP);
+    this.out.varint(map.size);
+    for (const [key, value] of map) {
+      this.value(key);
+      this.value(value);
+    }
+  }
+
+  #view(view: ArrayBufferView, prototype: object): void {
+    const kind =
+      prototype === Buffer.prototype
+        ? tag.BUFFER_KIND
+        : tag.TYPED_ARRAYS.findIndex((type) => type !== undefined && prototype === type.prototype);
+    if (kind === -1) throw UNENCODABLE;
+    this.out.byte(tag.TYPED_ARRAY);
+    this.out.byte(kind);
+    this.out.varint(view.byteLength);
+    this.out.bytes(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+  }
+
+  /** Errors of any class: the built-in class that it extends, name, message, stack, cause and own properties. */
+  #error(error: Error): void {
+    let prototype: object | null = error;
+    do prototype = getPrototypeOf(prototype) as object;
+    while (tag.ERRORS[(prototype.constructor as { name?: string }).name ?? '']?.prototype !== prototype);
+    this.out.byte(tag.ERROR);
+    this.#string((prototype.constructor as { name: string }).name);
+    this.#string(String(error.message));
+    this.value(typeof error.stack === 'string' ? error.stack : undefined);
+    const own: Record<string, unknown> = {};
+    for (const key of Object.keys(error)) {
+      if (key !== 'stack' && key !== 'message') own[key] = (error as unknown as Record<string, unknown>)[key];
+    }
+    if (error.name !== (prototype as Error).name) own.name = error.name;
+    if (Object.hasOwn(error, 'cause')) own.cause = (error as { cause?: unknown }).cause;
+    this.#keyed(tag.OBJECT, own);
+  }
+}

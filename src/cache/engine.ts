@@ -1,0 +1,527 @@
+import { type Address, type Generation, type GenerationalHeap, HeapFullError } from '../heap/index.js';
+import { channels } from './channels.js';
+import { UnencodableError } from './codecs/codec.js';
+import { ByteWriter } from './codecs/writer.js';
+import { compact } from './compactor.js';
+import { ALTERNATIVE, HAS_TTL } from './entry.js';
+import { EntryStore } from './entry-store.js';
+import { HeapValues } from './heap-values.js';
+import type { CacheKey } from './key.js';
+import type { CacheConfig } from './options.js';
+import { LruPolicy } from './policies/lru.js';
+import type { Policy } from './policies/policy.js';
+import { S3FifoPolicy } from './policies/s3-fifo.js';
+import { SievePolicy } from './policies/sieve.js';
+import { ageOf, startWord, ttlOf, ttlWord } from './ttl.js';
+import type { DisposeReason, PolicyName } from './types.js';
+
+/** Regions kept free, so that moving what is spared and growing the index find room. */
+const SPARE_REGIONS = 3;
+/** An entry may take at most this share of maxBytes: a larger one would empty the cache for itself. */
+const LARGEST_SHARE = 1 / 4;
+
+export const REFUSED = 0;
+export const ADDED = 1;
+export const UPDATED = 2;
+export const REPLACED = 3;
+
+/** What `put` is told. One object that is used again, since a set must leave no garbage. */
+export class PutRequest {
+  /** 0: none. */
+  ttlMs: number = 0;
+  startMs: number = 0;
+  keepTtl: boolean = false;
+  /** The entry's size; 0: its true bytes. */
+  size: number = 0;
+  noDispose: boolean = false;
+}
+
+const POLICIES: Readonly<Record<PolicyName, (store: EntryStore) => Policy>> = {
+  's3-fifo': (store) => new S3FifoPolicy(store),
+  sieve: (store) => new SievePolicy(store),
+  lru: (store) => new LruPolicy(store),
+};
+const LINK_WORDS: Readonly<Record<PolicyName, number>> = { 's3-fifo': 0, sieve: 0, lru: 2 };
+
+/** The cache without its manners: entries, limits, eviction, expiry. The face (arena-cache.ts) calls it. */
+export class CacheEngine<K extends CacheKey, V> {
+  readonly config: CacheConfig<K, V>;
+  readonly heap: GenerationalHeap;
+  readonly store: EntryStore;
+  readonly policy: Policy;
+  /** Told of each entry that goes, before its bytes do; undefined while nobody wants to know. */
+  onGone: ((address: Address, reason: DisposeReason) => void) | undefined;
+  calculatedSize: number = 0;
+  evictions: number = 0;
+  expirations: number = 0;
+  refusals: number = 0;
+  /** The size of the entry that `put` was last called with. */
+  lastSize: number = 0;
+  readonly #writer: ByteWriter = new ByteWriter();
+  readonly #heapValues: HeapValues<V>;
+  readonly #sizeWord: number;
+  readonly #largestBytes: number;
+  readonly #offPressure: () => void;
+  #encoding: boolean = false;
+  #busy: boolean = false;
+  #cachedNowMs: number = -1;
+
+  constructor(config: CacheConfig<K, V>, seed: number) {
+    this.config = config;
+    this.heap = config.heap;
+    const linkWords = LINK_WORDS[config.policy];
+    this.#sizeWord = config.maxEntrySize > 0 || config.sizeCalculation !== undefined ? linkWords : -1;
+    this.store = new EntryStore(config.heap, linkWords + (this.#sizeWord === -1 ? 0 : 1), seed);
+    this.policy = POLICIES[config.policy](this.store);
+    this.store.isStale = (address) => this.isStale(address);
+    this.store.listener = {
+      moved: (from, to) => this.policy.moved(from, to),
+      removed: (address) => this.#forget(address),
+    };
+    this.#heapValues = new HeapValues<V>(config.maxHeapValues);
+    this.#largestBytes = Math.floor(config.maxBytes * LARGEST_SHARE);
+    // On a heap of its own the cache makes room before it asks for it; on a shared one others may ask.
+    this.#offPressure = config.ownsHeap ? () => {} : this.heap.onPressure((asked) => this.#relieve(asked));
+  }
+
+  // ---- time ----
+
+  nowMs(): number {
+    const { ttlResolution, now } = this.config;
+    if (ttlResolution === 0) return now();
+    if (this.#cachedNowMs < 0) {
+      this.#cachedNowMs = now();
+      setTimeout(() => {
+        this.#cachedNowMs = -1;
+      }, ttlResolution).unref();
+    }
+    return this.#cachedNowMs;
+  }
+
+  /** Reads the clock itself at the next look. */
+  forgetNow(): void {
+    this.#cachedNowMs = -1;
+  }
+
+  isStale(address: Address): boolean {
+    const { store } = this;
+    if ((store.markOf(address) & HAS_TTL) === 0) return false;
+    const word = store.ttlWordOf(address, 1);
+    return ageOf(store.ttlWordOf(address, 0), word, this.nowMs()) > ttlOf(word);
+  }
+
+  /** The entry's ttl in ms, 0 if it has none. */
+  ttlMsOf(address: Address): number {
+    return (this.store.markOf(address) & HAS_TTL) === 0 ? 0 : ttlOf(this.store.ttlWordOf(address, 1));
+  }
+
+  /** How long ago the entry's ttl began. Only for entries with a ttl. */
+  ageMsOf(address: Address): number {
+    const { store } = this;
+    return ageOf(store.ttlWordOf(address, 0), store.ttlWordOf(address, 1), this.nowMs());
+  }
+
+  restartTtl(address: Address): void {
+    const { store } = this;
+    if ((store.markOf(address) & HAS_TTL) === 0) return;
+    const word = store.ttlWordOf(address, 1);
+    const nowMs = this.nowMs();
+    store.setTtlWord(address, 0, startWord(nowMs, nowMs, word));
+  }
+
+  // ---- reading ----
+
+  /** The address of the entry with this key, or -1; stale ones too. @throws TypeError for what is no key. */
+  find(key: K): Address | -1 {
+    this.#refuseReentry();
+    this.store.keys.load(key);
+    return this.store.index.find();
+  }
+
+  #refuseReentry(): void {
+    if (this.#encoding) throw new Error('a codec, getter or toJSON must not use the cache that is encoding');
+  }
+
+  /** The entry's value: a copy. */
+  valueOf(address: Address): V {
+    const { store } = this;
+    const start = store.valueStart(address);
+    if ((store.markOf(address) & ALTERNATIVE) !== 0) return this.#heapValues.get(this.#heapIdOf(address));
+    return this.config.codec.decode(store.u8Of(address), start, store.valueEnd(address));
+  }
+
+  #heapIdOf(address: Address): number {
+    return this.store.i32Of(address)[this.store.valueStart(address) >>> 2]!;
+  }
+
+  sizeOf(address: Address): number {
+    if (this.#sizeWord === -1) return this.heap.regions.blockBytes(address);
+    return this.store.fixedOf(address, this.#sizeWord);
+  }
+
+  get isSized(): boolean {
+    return this.#sizeWord !== -1;
+  }
+
+  // ---- writing ----
+
+  /**
+   * Stores an entry. If the codec throws, nothing has changed.
+   *
+   * @returns ADDED, UPDATED (to the same bytes), REPLACED, or REFUSED, and then an older value is gone too.
+   */
+  put(key: K, value: V, request: PutRequest): number {
+    this.#refuseReentry();
+    const { store } = this;
+    store.keys.load(key);
+    const alternative = this.#encode(value, key);
+    const existing = store.index.find();
+    const keepsTtl = request.keepTtl && existing !== -1;
+    const hasTtl = keepsTtl ? (store.markOf(existing) & HAS_TTL) !== 0 : request.ttlMs > 0;
+    const flags = alternative | (hasTtl ? HAS_TTL : 0);
+    const payload = store.payloadBytes(hasTtl, this.#writer.length);
+    const size = request.size > 0 ? request.size : Math.ceil((payload + 8) / 8) * 8;
+    this.lastSize = size;
+    const result = this.#fits(key, payload, size)
+      ? this.#store(existing, flags, payload, size, request)
+      : REFUSED;
+    if (result === REFUSED) this.#afterRefusal(alternative);
+    return result;
+  }
+
+  #encode(value: V, key: K): number {
+    this.#writer.reset();
+    this.#encoding = true;
+    try {
+      this.config.codec.encode(value, this.#writer);
+      return 0;
+    } catch (error) {
+      if (!this.config.keepOnHeap || !(error instanceof UnencodableError)) throw error;
+    } finally {
+      this.#encoding = false;
+    }
+    const writer = this.#writer;
+    writer.reset();
+    writer.ensure(4);
+    writer.i32[0] = this.#heapValues.add(value, key);
+    writer.length = 4;
+    return ALTERNATIVE;
+  }
+
+  #fits(key: K, payload: number, size: number): boolean {
+    const { maxEntrySize, name } = this.config;
+    const overSize = maxEntrySize > 0 && size > maxEntrySize;
+    if (!overSize && payload <= this.#largestBytes) return true;
+    if (channels.refuse.hasSubscribers) {
+      channels.refuse.publish({
+        cache: name,
+        key,
+        bytes: payload,
+        size,
+        why: overSize ? 'maxEntrySize' : 'maxBytes',
+      });
+    }
+    return false;
+  }
+
+  #afterRefusal(alternative: number): void {
+    this.refusals++;
+    if (alternative !== 0) this.#heapValues.remove(this.#writer.i32[0]!);
+    // As in lru-cache: what was to be replaced is out of date.
+    const existing = this.store.index.find();
+    if (existing !== -1) this.remove(existing, 'set');
+  }
+
+  #store(existing: Address | -1, flags: number, payload: number, size: number, request: PutRequest): number {
+    if (existing === -1) return this.#add(flags, size, request);
+    const { store } = this;
+    const kept = (flags | store.markOf(existing)) & ALTERNATIVE;
+    const result = kept === 0 && store.sameValue(existing, this.#writer) ? UPDATED : REPLACED;
+    return this.#rewrite(existing, flags, payload, size, request, result);
+  }
+
+  #add(flags: number, size: number, request: PutRequest): number {
+    const { store, config } = this;
+    while (config.max > 0 && store.index.count >= config.max && this.evictOne());
+    this.#makeSizeFor(size);
+    const hash = store.keys.hash;
+    if (!this.#prepare(hash)) return REFUSED;
+    const address = this.#allocate(this.policy.place(hash), flags);
+    if (address === -1) return REFUSED;
+    this.#fill(address, flags, size, request, -1);
+    this.#publish(hash, address, size);
+    return ADDED;
+  }
+
+  #makeSizeFor(size: number): void {
+    const { maxSize } = this.config;
+    while (maxSize > 0 && this.calculatedSize + size > maxSize && this.evictOne());
+  }
+
+  /** Gives an entry a new value: in its place if it fits there, else in a new block of the same generation. */
+  #rewrite(
+    at: Address,
+    flags: number,
+    payload: number,
+    size: number,
+    request: PutRequest,
+    result: number,
+  ): number {
+    const { store, heap } = this;
+    const tells = result === REPLACED && !request.noDispose && this.onGone !== undefined;
+    const oldPayload = heap.byteLengthAt(at);
+    const sameHead = ((store.markOf(at) ^ flags) & HAS_TTL) === 0;
+    if (!sameHead || !heap.regions.resize(at, payload)) {
+      return this.#rewriteElsewhere(at, flags, size, request, result, tells);
+    }
+    if (tells) {
+      // The old value ends where its block does.
+      heap.regions.resize(at, oldPayload);
+      this.onGone!(at, 'set');
+      heap.regions.resize(at, payload);
+    }
+    this.#dropHeapValue(at);
+    if (this.#sizeWord !== -1) this.calculatedSize += size - this.sizeOf(at);
+    store.setAlternative(at, flags);
+    this.#fill(at, flags, size, request, at);
+    this.policy.hit(at);
+    this.#afterGrowth();
+    return result;
+  }
+
+  #rewriteElsewhere(
+    at: Address,
+    flags: number,
+    size: number,
+    request: PutRequest,
+    result: number,
+    tells: boolean,
+  ): number {
+    const { store, heap } = this;
+    const { hash } = store.keys;
+    store.held = at;
+    const to = this.#allocate(heap.generationAt(at), flags);
+    const from = store.held;
+    if (to === -1) return REFUSED;
+    if (from === -1) {
+      // Making room has evicted the old entry: this one is new, and has the other's place in the index.
+      this.#fill(to, flags, size, request, -1);
+      this.#publish(hash, to, size);
+      return ADDED;
+    }
+    if (tells) this.onGone!(from, 'set');
+    this.#dropHeapValue(from);
+    if (this.#sizeWord !== -1) this.calculatedSize += size - this.sizeOf(from);
+    this.#fill(to, flags, size, request, from);
+    this.policy.rewritten(from, to);
+    store.index.replace(hash, from, to);
+    store.abandon(from);
+    store.held = -1;
+    this.#afterGrowth();
+    return result;
+  }
+
+  #afterGrowth(): void {
+    const { maxSize } = this.config;
+    while (maxSize > 0 && this.calculatedSize > maxSize && this.evictOne());
+    this.#trimHeapValues();
+  }
+
+  /** Writes all of an entry but its header and key. `former`: where its ttl is to come from if it is kept. */
+  #fill(at: Address, flags: number, size: number, request: PutRequest, former: Address | -1): void {
+    const { store } = this;
+    if (this.#sizeWord !== -1) store.setFixed(at, this.#sizeWord, size);
+    if ((flags & HAS_TTL) !== 0) {
+      if (request.keepTtl && former !== -1) {
+        store.setTtlWord(at, 0, store.ttlWordOf(former, 0));
+        store.setTtlWord(at, 1, store.ttlWordOf(former, 1));
+      } else {
+        const word = ttlWord(request.ttlMs);
+        store.setTtlWord(at, 1, word);
+        store.setTtlWord(at, 0, startWord(request.startMs, this.nowMs(), word));
+      }
+    }
+    store.writeValue(at, this.#writer);
+  }
+
+  /** Enters a new entry into the index, which `#prepare` has made ready. */
+  #publish(hash: number, address: Address, size: number): void {
+    this.store.index.insert(hash, address);
+    this.policy.added(address);
+    if (this.#sizeWord !== -1) this.calculatedSize += size;
+    this.#trimHeapValues();
+  }
+
+  /** Makes the index ready for one more entry, evicting if it must grow and has no room. */
+  #prepare(hash: number): boolean {
+    for (;;) {
+      try {
+        this.store.index.prepare(hash);
+        return true;
+      } catch (error) {
+        if (!(error instanceof HeapFullError)) throw error;
+        if (!this.#makeRoom(this.heap.regionBytes) && !this.#evictRegion()) return false;
+      }
+    }
+  }
+
+  // ---- room ----
+
+  /** Bytes of the regions, tables included, that the cache holds now. On its own heap: all the heap holds. */
+  get bytes(): number {
+    if (this.config.ownsHeap) return this.heap.committedBytes;
+    let bytes = this.store.index.bytes;
+    for (const generation of this.policy.generations) bytes += this.heap.regions.generationBytes(generation);
+    for (const generation of this.policy.extraGenerations) {
+      bytes += this.heap.regions.generationBytes(generation);
+    }
+    return bytes;
+  }
+
+  /** Places a block for the loaded key and the value in hand, evicting as needed. -1 if the heap has no room. */
+  #allocate(generation: Generation, flags: number): Address | -1 {
+    const { store, heap } = this;
+    const bytes = store.payloadBytes((flags & HAS_TTL) !== 0, this.#writer.length) + 24;
+    if (heap.regions.roomIn(generation) < bytes) this.#makeRoom(bytes);
+    for (;;) {
+      try {
+        return store.allocate(generation, flags, this.#writer.length);
+      } catch (error) {
+        if (!(error instanceof HeapFullError)) throw error;
+        // Free regions that do not lie together, or a shared heap filled by others.
+        if (!this.#evictRegion()) return -1;
+      }
+    }
+  }
+
+  /** Whether what is free suffices for a block of `bytes` that needs a region of its own. */
+  #hasRoom(bytes: number): boolean {
+    const { heap, config } = this;
+    const regions = Math.ceil(bytes / heap.regionBytes);
+    if (heap.regions.freeRegions < SPARE_REGIONS + regions) return false;
+    return (
+      config.ownsHeap || this.bytes + (regions + SPARE_REGIONS - 1) * heap.regionBytes <= config.maxBytes
+    );
+  }
+
+  /** Compacts, or evicts until there is room for `bytes`. @returns whether anything was done. */
+  #makeRoom(bytes: number): boolean {
+    if (this.#hasRoom(bytes)) return false;
+    const startMs = this.heap.pauses.start();
+    const before = this.store.liveBytes;
+    const evictedBefore = this.evictions;
+    this.#busy = true;
+    let worked = false;
+    try {
+      while (!this.#hasRoom(bytes)) {
+        if (!compact(this.store, this.policy) && !this.#evictRegion()) break;
+        worked = true;
+      }
+    } finally {
+      this.#busy = false;
+    }
+    this.heap.pauses.record('evict', startMs);
+    if (this.evictions > evictedBefore && channels.evict.hasSubscribers) {
+      channels.evict.publish({
+        cache: this.config.name,
+        entries: this.evictions - evictedBefore,
+        bytes: before - this.store.liveBytes,
+      });
+    }
+    return worked;
+  }
+
+  /** Evicts until a region has come free, or one's bytes have gone. @returns false if nothing is left. */
+  #evictRegion(): boolean {
+    const { heap, store } = this;
+    const free = heap.regions.freeRegions;
+    const enough = store.liveBytes - heap.regionBytes;
+    if (!this.evictOne()) return false;
+    while (heap.regions.freeRegions <= free && store.liveBytes > enough && this.evictOne());
+    return true;
+  }
+
+  #relieve(askedBytes: number): void {
+    if (!this.#busy && !this.#encoding) this.#makeRoom(askedBytes);
+  }
+
+  /** Evicts one entry. @returns false if there is none. */
+  evictOne(): boolean {
+    const address = this.victim();
+    if (address === -1) return false;
+    this.evict(address);
+    return true;
+  }
+
+  /** The entry that goes next, or -1. */
+  victim(): Address | -1 {
+    // Moving what is spared asks the heap for room, and the heap would ask us.
+    const wasBusy = this.#busy;
+    this.#busy = true;
+    try {
+      return this.policy.victim();
+    } finally {
+      this.#busy = wasBusy;
+    }
+  }
+
+  evict(address: Address): void {
+    if (this.isStale(address)) {
+      this.remove(address, 'expire');
+      return;
+    }
+    const hash = this.store.keys.hashAt(address);
+    this.remove(address, 'evict');
+    this.policy.evicted(hash);
+  }
+
+  /** Takes an entry out. */
+  remove(address: Address, reason: DisposeReason): void {
+    if (reason === 'evict') this.evictions++;
+    else if (reason === 'expire') this.expirations++;
+    this.onGone?.(address, reason);
+    this.#forget(address);
+    this.store.remove(address);
+  }
+
+  /** What is kept of an entry beside its block. */
+  #forget(address: Address): void {
+    this.#dropHeapValue(address);
+    this.policy.removed(address);
+    if (this.#sizeWord !== -1) this.calculatedSize -= this.sizeOf(address);
+    if (this.store.held === address) this.store.held = -1;
+  }
+
+  #dropHeapValue(address: Address): void {
+    if ((this.store.markOf(address) & ALTERNATIVE) !== 0) this.#heapValues.remove(this.#heapIdOf(address));
+  }
+
+  #trimHeapValues(): void {
+    for (let over = this.#heapValues.overflow(); over !== undefined; over = this.#heapValues.overflow()) {
+      this.store.keys.load(over.key);
+      const address = this.store.index.find();
+      if (address !== -1) this.evict(address);
+    }
+  }
+
+  /** Drops everything at once; tells `onGone` of each entry first if it is set. */
+  clear(): void {
+    if (this.onGone !== undefined) {
+      this.store.index.forEach((address) => {
+        this.onGone!(address, this.isStale(address) ? 'expire' : 'delete');
+      });
+    }
+    this.store.clear(this.policy.generations);
+    this.policy.cleared();
+    this.#heapValues.clear();
+    this.calculatedSize = 0;
+    if (this.config.ownsHeap) this.heap.shrink();
+  }
+
+  dispose(): void {
+    this.#offPressure();
+    this.policy.dispose();
+    this.store.dispose(this.policy.generations);
+    this.#heapValues.clear();
+  }
+}

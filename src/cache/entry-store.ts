@@ -1,0 +1,271 @@
+import {
+  type Address,
+  type Generation,
+  type GenerationalHeap,
+  HeapFullError,
+  type OwnerId,
+  type SlabMemory,
+} from '../heap/index.js';
+import type { ByteWriter } from './codecs/writer.js';
+import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL, HEADER_WORDS, keyWord, LONG_KEY } from './entry.js';
+import { type CacheKey, KeyScratch } from './key.js';
+import { KeyIndex } from './key-index.js';
+
+/** Values longer than this are copied by the platform's memmove, at the price of a view; shorter in a loop. */
+const LOOP_BYTES = 1024;
+
+/** Told when the heap has moved an entry, or lets it go because its generation was released from outside. */
+export interface EntryListener {
+  moved(from: Address, to: Address): void;
+  removed(address: Address): void;
+}
+
+/**
+ * Entries as blocks on the heap, and the index of them. Knows the layout (entry.ts) and nothing of order,
+ * expiry or limits.
+ */
+export class EntryStore {
+  readonly heap: GenerationalHeap;
+  readonly keys: KeyScratch;
+  readonly index: KeyIndex;
+  readonly memory: SlabMemory;
+  /** Words in front of an entry's ttl and key: links of the policy, then the size. */
+  readonly fixedWords: number;
+  /** Bytes of all entries' blocks. */
+  liveBytes: number = 0;
+  /** An address that the caller holds over an allocation; follows the block if the heap moves it. */
+  held: Address | -1 = -1;
+  listener: EntryListener | undefined;
+  /** Whether an entry has outlived its ttl: such a one is never spared. */
+  isStale: (address: Address) => boolean = () => false;
+  readonly #owner: OwnerId;
+  #releasing: boolean = false;
+
+  constructor(heap: GenerationalHeap, fixedWords: number, seed: number) {
+    this.heap = heap;
+    this.memory = heap.memory;
+    this.fixedWords = fixedWords;
+    this.keys = new KeyScratch(heap.memory, fixedWords, seed);
+    this.index = new KeyIndex(heap, this.keys);
+    this.#owner = heap.registerOwner({
+      moved: (from, to) => this.#moved(from, to),
+      released: (address) => this.#released(address),
+    });
+  }
+
+  #moved(from: Address, to: Address): void {
+    this.index.replace(this.keys.hashAt(to), from, to);
+    if (this.held === from) this.held = to;
+    this.listener?.moved(from, to);
+  }
+
+  #released(address: Address): void {
+    if (this.#releasing) return;
+    this.listener?.removed(address);
+    this.liveBytes -= this.heap.regions.blockBytes(address);
+    this.index.remove(this.keys.hashAt(address), address);
+  }
+
+  // ---- reading ----
+
+  /** Index of the entry's header in `memory.i32[address >>> memory.slabShift]`. */
+  wordOf(address: Address): number {
+    return (address & this.memory.slabMask) << this.memory.wordShift;
+  }
+
+  i32Of(address: Address): Int32Array {
+    return this.memory.i32[address >>> this.memory.slabShift]!;
+  }
+
+  u8Of(address: Address): Uint8Array {
+    return this.memory.u8[address >>> this.memory.slabShift]!;
+  }
+
+  markOf(address: Address): number {
+    return this.i32Of(address)[this.wordOf(address)]! & 0xffff;
+  }
+
+  /** Index of the value's first byte in `u8Of(address)`. */
+  valueStart(address: Address): number {
+    const i32 = this.i32Of(address);
+    const at = this.wordOf(address);
+    const mark = i32[at]! & 0xffff;
+    const key = at + keyWord(mark, this.fixedWords);
+    const short = mark >>> 7;
+    const keyBytes = short === LONG_KEY ? i32[key - 1]! : short;
+    return (key + ((keyBytes + 3) >>> 2)) << 2;
+  }
+
+  /** One past the value's last byte. */
+  valueEnd(address: Address): number {
+    return this.heap.payloadAt(address) + this.heap.byteLengthAt(address);
+  }
+
+  keyOf(address: Address): CacheKey {
+    return this.keys.decodeAt(address);
+  }
+
+  frequencyOf(address: Address): number {
+    return this.i32Of(address)[this.wordOf(address)]! & FREQUENCY_MASK;
+  }
+
+  setFrequency(address: Address, frequency: number): void {
+    const i32 = this.i32Of(address);
+    const at = this.wordOf(address);
+    i32[at] = (i32[at]! & ~FREQUENCY_MASK) | frequency;
+  }
+
+  setAlternative(address: Address, flags: number): void {
+    const i32 = this.i32Of(address);
+    const at = this.wordOf(address);
+    i32[at] = (i32[at]! & ~ALTERNATIVE) | (flags & ALTERNATIVE);
+  }
+
+  /** Word `n` of the fixed words. */
+  fixedOf(address: Address, n: number): number {
+    return this.i32Of(address)[this.wordOf(address) + HEADER_WORDS + n]!;
+  }
+
+  setFixed(address: Address, n: number, value: number): void {
+    this.i32Of(address)[this.wordOf(address) + HEADER_WORDS + n] = value;
+  }
+
+  /** Word `n` (0 start, 1 ttl) of an entry that has a ttl. */
+  ttlWordOf(address: Address, n: number): number {
+    return this.fixedOf(address, this.fixedWords + n);
+  }
+
+  setTtlWord(address: Address, n: number, value: number): void {
+    this.setFixed(address, this.fixedWords + n, value);
+  }
+
+  // ---- writing ----
+
+  /** Payload bytes of an entry with the loaded key and a value of `valueBytes`. */
+  payloadBytes(hasTtl: boolean, valueBytes: number): number {
+    const { words, byteLength } = this.keys;
+    const head = this.fixedWords + (hasTtl ? 2 : 0) + (byteLength >= LONG_KEY ? 1 : 0);
+    return (head + words) * 4 + valueBytes;
+  }
+
+  /**
+   * Places a block for the loaded key, and writes the key. The caller writes the value, then calls `publish`.
+   *
+   * @throws HeapFullError
+   */
+  allocate(generation: Generation, flags: number, valueBytes: number): Address {
+    const { keys } = this;
+    const payload = this.payloadBytes((flags & HAS_TTL) !== 0, valueBytes);
+    const mark = keys.markBits | flags;
+    const address = this.heap.allocateOwned(this.#owner, payload, generation, 0, mark);
+    const i32 = this.i32Of(address);
+    const at = this.wordOf(address) + keyWord(mark, this.fixedWords);
+    if (keys.byteLength >= LONG_KEY) i32[at - 1] = keys.byteLength;
+    keys.write(i32, at);
+    this.liveBytes += this.heap.regions.blockBytes(address);
+    return address;
+  }
+
+  /** Writes a value's bytes over what the entry has; the lengths must agree. */
+  writeValue(address: Address, value: ByteWriter): void {
+    const start = this.valueStart(address);
+    const { length } = value;
+    if (length > LOOP_BYTES) {
+      this.u8Of(address).set(value.u8.subarray(0, length), start);
+      return;
+    }
+    const i32 = this.i32Of(address);
+    const from = value.i32;
+    const word = start >>> 2;
+    const whole = length >>> 2;
+    for (let i = 0; i < whole; i++) i32[word + i] = from[i]!;
+    if ((length & 3) !== 0) {
+      const u8 = this.u8Of(address);
+      for (let i = whole << 2; i < length; i++) u8[start + i] = value.u8[i]!;
+    }
+  }
+
+  /** Whether the entry's value is these bytes. */
+  sameValue(address: Address, value: ByteWriter): boolean {
+    const start = this.valueStart(address);
+    if (this.valueEnd(address) - start !== value.length) return false;
+    const u8 = this.u8Of(address);
+    for (let i = 0; i < value.length; i++) if (u8[start + i] !== value.u8[i]) return false;
+    return true;
+  }
+
+  /** Undoes `allocate`. */
+  abandon(address: Address): void {
+    this.liveBytes -= this.heap.regions.blockBytes(address);
+    this.heap.freeOwned(address);
+  }
+
+  /** Takes an entry out. */
+  remove(address: Address): void {
+    this.index.remove(this.keys.hashAt(address), address);
+    this.abandon(address);
+  }
+
+  /**
+   * Copies an entry to `generation`, so that its old place is dead.
+   *
+   * The heap moves nothing meanwhile: it leaves generations with a live threshold of 0 alone.
+   *
+   * @returns where it lies now, or -1 if there was no room: it stays where it is.
+   */
+  relocate(address: Address, generation: Generation): Address | -1 {
+    const { heap } = this;
+    const bytes = heap.regions.blockBytes(address);
+    const payload = heap.byteLengthAt(address);
+    const humongous = payload > heap.regionBytes / 2;
+    const wanted = humongous ? Math.ceil(bytes / heap.regionBytes) + 1 : 2;
+    if (heap.regions.roomIn(generation) < bytes + 8 && heap.regions.freeRegions < wanted) return -1;
+    let to: Address;
+    try {
+      to = heap.allocateOwned(this.#owner, payload, generation, heap.siteAt(address), this.markOf(address));
+    } catch (error) {
+      // Free regions that do not lie together: the entry stays.
+      if (error instanceof HeapFullError) return -1;
+      throw error;
+    }
+    this.#copyPayload(address, to, payload);
+    this.liveBytes += heap.regions.blockBytes(to) - bytes;
+    this.index.replace(this.keys.hashAt(to), address, to);
+    if (this.held === address) this.held = to;
+    heap.freeOwned(address);
+    return to;
+  }
+
+  #copyPayload(from: Address, to: Address, bytes: number): void {
+    const source = this.wordOf(from) + HEADER_WORDS;
+    const target = this.wordOf(to) + HEADER_WORDS;
+    if (bytes > LOOP_BYTES) {
+      this.u8Of(to).set(this.u8Of(from).subarray(source << 2, (source << 2) + bytes), target << 2);
+      return;
+    }
+    const i32 = this.i32Of(from);
+    const copy = this.i32Of(to);
+    const words = (bytes + 3) >>> 2;
+    for (let i = 0; i < words; i++) copy[target + i] = i32[source + i]!;
+  }
+
+  /** Drops all entries of `generations` and the index without looking at them. */
+  clear(generations: readonly Generation[]): void {
+    this.#releasing = true;
+    try {
+      for (const generation of generations) this.heap.releaseGeneration(generation, { keep: true });
+    } finally {
+      this.#releasing = false;
+    }
+    this.liveBytes = 0;
+    this.index.clear();
+  }
+
+  /** Gives everything back to the heap. The store must not be used afterwards. */
+  dispose(generations: readonly Generation[]): void {
+    this.#releasing = true;
+    for (const generation of generations) this.heap.releaseGeneration(generation);
+    this.heap.unregisterOwner(this.#owner);
+    this.index.dispose();
+  }
+}

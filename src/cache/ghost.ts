@@ -1,0 +1,144 @@
+import type { Address, Generation, GenerationalHeap, OwnerId } from '../heap/index.js';
+
+const MAX_SEGMENT_BYTES = 16384;
+const WAYS = 4;
+const FINGERPRINT_MASK = 0xfffff;
+const STAMP_SHIFT = 20;
+const STAMP_MASK = 0xfff;
+/** Stamps that the slots make: the window is at most twice as many, half of the stamps' cycle. */
+const WINDOW_STAMPS = 1024;
+/** Bounds the ghost to 3 to 6 bytes an entry; at the lower end the oldest quarter may be forgotten. */
+const SLOTS_PER_ENTRY = 0.75;
+const MIN_SLOTS = 1024;
+
+/**
+ * S3-FIFO's ghost queue: whether a key was evicted lately, as a fingerprint of 20 bits and a stamp of 12 in four
+ * bytes a key, in sets of four. Forgets the oldest of a set when it is full, and may take one key for another in
+ * about one of 130,000 lookups: both cost an entry its place in a queue, nothing else. Lies on the heap.
+ */
+export class Ghost {
+  readonly #heap: GenerationalHeap;
+  readonly #owner: OwnerId;
+  readonly #generation: Generation;
+  readonly #segmentSlots: number;
+  #segments: (Int32Array | undefined)[] = [];
+  #slots: number = 0;
+  #shift: number = 0;
+  #window: number = 0;
+  #inserted: number = 0;
+
+  constructor(heap: GenerationalHeap) {
+    this.#heap = heap;
+    // Moves only if the user collects the generation by hand: it is cheaper to forget then.
+    this.#owner = heap.registerOwner({ moved: () => this.#reset(this.#slots) });
+    this.#generation = heap.newGeneration({ liveThreshold: 0 });
+    this.#segmentSlots = Math.min(MAX_SEGMENT_BYTES, heap.regionBytes / 4) / 4;
+  }
+
+  #reset(slots: number): void {
+    this.#slots = slots;
+    this.#segments = new Array(Math.max(1, slots / this.#segmentSlots)).fill(undefined);
+    this.#shift = Math.max(0, Math.log2(slots / WINDOW_STAMPS));
+    this.#inserted = 0;
+  }
+
+  /**
+   * Remembers a key.
+   *
+   * @param entries how many entries the cache holds: so many are remembered.
+   */
+  insert(hash: number, entries: number): void {
+    if (entries * SLOTS_PER_ENTRY > this.#slots) this.#resize(entries);
+    this.#window = Math.min(WINDOW_STAMPS * 2, Math.ceil(Math.max(entries, 1) / 2 ** this.#shift));
+    const segment = this.#segmentOf(hash, true);
+    if (segment === undefined) return;
+    const stamp = (this.#inserted++ >>> this.#shift) & STAMP_MASK;
+    const value = (stamp << STAMP_SHIFT) | fingerprint(hash);
+    const base = this.#setOf(hash);
+    let oldest = base;
+    let oldestAge = -1;
+    for (let at = base; at < base + WAYS; at++) {
+      const age = segment[at] === 0 ? STAMP_MASK + 1 : (stamp - (segment[at]! >>> STAMP_SHIFT)) & STAMP_MASK;
+      if (age > oldestAge) {
+        oldest = at;
+        oldestAge = age;
+      }
+    }
+    segment[oldest] = value;
+  }
+
+  /** Whether the key was evicted lately; it is forgotten with the answer. */
+  take(hash: number): boolean {
+    if (this.#slots === 0) return false;
+    const segment = this.#segmentOf(hash, false);
+    if (segment === undefined) return false;
+    const stamp = this.#inserted >>> this.#shift;
+    const wanted = fingerprint(hash);
+    const base = this.#setOf(hash);
+    for (let at = base; at < base + WAYS; at++) {
+      if ((segment[at]! & FINGERPRINT_MASK) !== wanted) continue;
+      const age = (stamp - (segment[at]! >>> STAMP_SHIFT)) & STAMP_MASK;
+      segment[at] = 0;
+      return age <= this.#window;
+    }
+    return false;
+  }
+
+  #setOf(hash: number): number {
+    return spread(hash) & (Math.min(this.#slots, this.#segmentSlots) - 1) & ~(WAYS - 1);
+  }
+
+  #segmentOf(hash: number, make: boolean): Int32Array | undefined {
+    const n = (spread(hash) >>> 16) & (this.#segments.length - 1);
+    const segment = this.#segments[n];
+    return segment === undefined && make ? this.#makeSegment(n) : segment;
+  }
+
+  #makeSegment(n: number): Int32Array | undefined {
+    const heap = this.#heap;
+    const slots = Math.min(this.#slots, this.#segmentSlots);
+    const bytes = slots * 4;
+    // Without room to spare the ghost does without the segment: eviction must not need memory.
+    if (heap.regions.roomIn(this.#generation) < bytes + 16 && heap.regions.freeRegions < 3) return undefined;
+    let address: Address;
+    try {
+      address = heap.allocateOwned(this.#owner, bytes, this.#generation);
+    } catch {
+      return undefined;
+    }
+    const view = heap.viewAt(address);
+    const segment = new Int32Array(view.buffer, view.byteOffset, slots).fill(0);
+    this.#segments[n] = segment;
+    return segment;
+  }
+
+  /** A larger ghost starts empty: the cache grows while nothing is evicted, so little is lost. */
+  #resize(entries: number): void {
+    this.clear();
+    this.#reset(Math.max(MIN_SLOTS, 2 ** Math.ceil(Math.log2(entries * SLOTS_PER_ENTRY))));
+  }
+
+  /** Forgets everything and gives the memory back. */
+  clear(): void {
+    this.#heap.releaseGeneration(this.#generation, { keep: true });
+    this.#reset(0);
+  }
+
+  get generation(): Generation {
+    return this.#generation;
+  }
+
+  dispose(): void {
+    this.#heap.releaseGeneration(this.#generation);
+    this.#heap.unregisterOwner(this.#owner);
+  }
+}
+
+function fingerprint(hash: number): number {
+  return hash & FINGERPRINT_MASK || 1;
+}
+
+function spread(hash: number): number {
+  const h = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  return h ^ (h >>> 15);
+}

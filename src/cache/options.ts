@@ -1,0 +1,138 @@
+import { checkBoolean, checkFunction, checkInteger, checkOneOf } from '../base/index.js';
+import { GenerationalHeap } from '../heap/index.js';
+import type { Codec } from './codecs/codec.js';
+import { bytesCodec, customCodec, jsonCodec, stringCodec } from './codecs/simple.js';
+import { structuredCodec } from './codecs/structured.js';
+import type { CacheKey } from './key.js';
+import type { CacheOptions, PolicyName } from './types.js';
+
+const KiB = 1024;
+const DEFAULT_BYTES = 64 * KiB * KiB;
+const LEAST_BYTES = 256 * KiB;
+const MOST_BYTES = 2 ** 38;
+const MAX_REGION_BYTES = 128 * KiB;
+const MIN_REGION_BYTES = 4 * KiB;
+
+/** Regions stay small enough that passing one is a short pause, and that a cache has hundreds of them. */
+function ownHeap(maxBytes: number, name: string): GenerationalHeap {
+  const wanted = 2 ** Math.floor(Math.log2(maxBytes / 512));
+  const regionBytes = Math.min(MAX_REGION_BYTES, Math.max(MIN_REGION_BYTES, wanted));
+  // No handles are used: the smallest table serves.
+  return new GenerationalHeap({ maxBytes, regionBytes, maxRefs: 16, name });
+}
+
+/** The options of a cache, checked, with what was left out. */
+export interface CacheConfig<K extends CacheKey, V> {
+  readonly heap: GenerationalHeap;
+  readonly ownsHeap: boolean;
+  readonly maxBytes: number;
+  readonly max: number;
+  readonly maxSize: number;
+  readonly maxEntrySize: number;
+  readonly sizeCalculation: ((value: V, key: K) => number) | undefined;
+  readonly policy: PolicyName;
+  readonly codec: Codec<V>;
+  readonly keepOnHeap: boolean;
+  readonly maxHeapValues: number;
+  readonly ttlResolution: number;
+  readonly now: () => number;
+  readonly name: string;
+}
+
+const CODECS = { string: stringCodec, bytes: bytesCodec, json: jsonCodec } as const;
+
+function resolveCodec<V>(codec: CacheOptions<CacheKey, V>['codec']): Codec<V> {
+  if (codec === undefined || codec === 'structured') return structuredCodec() as Codec<V>;
+  if (typeof codec === 'string') {
+    const name = checkOneOf('ArenaCache.codec', codec, ['structured', 'string', 'bytes', 'json']);
+    return CODECS[name as keyof typeof CODECS] as unknown as Codec<V>;
+  }
+  checkFunction('ArenaCache.codec.encode', codec?.encode);
+  checkFunction('ArenaCache.codec.decode', codec.decode);
+  return 'name' in codec ? codec : customCodec(codec);
+}
+
+function positive(name: string, value: number | undefined): number {
+  return value === undefined || value === 0 ? 0 : checkInteger(`ArenaCache.${name}`, value, 1);
+}
+
+const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions<CacheKey, unknown>>([
+  'maxBytes',
+  'heap',
+  'max',
+  'maxSize',
+  'maxEntrySize',
+  'sizeCalculation',
+  'policy',
+  'codec',
+  'onUnencodable',
+  'maxHeapValues',
+  'ttl',
+  'ttlResolution',
+  'updateAgeOnGet',
+  'updateAgeOnHas',
+  'allowStale',
+  'noUpdateTTL',
+  'noDeleteOnStaleGet',
+  'noDisposeOnSet',
+  'dispose',
+  'disposeAfter',
+  'onInsert',
+  'name',
+  'perf',
+]);
+
+function checkRest(options: CacheOptions<never, never>): void {
+  for (const name of Object.keys(options)) {
+    if (!NAMES.has(name)) throw new TypeError(`ArenaCache has no option '${name}'; see docs/cache.md`);
+  }
+  for (const name of [
+    'updateAgeOnGet',
+    'updateAgeOnHas',
+    'allowStale',
+    'noUpdateTTL',
+    'noDeleteOnStaleGet',
+    'noDisposeOnSet',
+  ] as const) {
+    if (options[name] !== undefined) checkBoolean(`ArenaCache.${name}`, options[name]);
+  }
+  for (const name of ['sizeCalculation', 'dispose', 'disposeAfter', 'onInsert'] as const) {
+    if (options[name] !== undefined) checkFunction(`ArenaCache.${name}`, options[name]);
+  }
+}
+
+/** @throws TypeError, RangeError naming the option. */
+export function resolveCacheOptions<K extends CacheKey, V>(options: CacheOptions<K, V>): CacheConfig<K, V> {
+  checkRest(options as unknown as CacheOptions<never, never>);
+  const name = options.name ?? 'cache';
+  if (options.heap !== undefined && !(options.heap instanceof GenerationalHeap)) {
+    throw new TypeError('ArenaCache.heap must be a GenerationalHeap');
+  }
+  const most = options.heap?.maxBytes ?? MOST_BYTES;
+  const maxBytes = checkInteger(
+    'ArenaCache.maxBytes',
+    options.maxBytes ?? options.heap?.maxBytes ?? DEFAULT_BYTES,
+    options.heap === undefined ? LEAST_BYTES : options.heap.regionBytes * 16,
+    most,
+  );
+  const maxSize = positive('maxSize', options.maxSize);
+  if (options.perf !== undefined) checkFunction('ArenaCache.perf.now', options.perf.now);
+  const { perf = performance } = options;
+  return {
+    heap: options.heap ?? ownHeap(maxBytes, name),
+    ownsHeap: options.heap === undefined,
+    maxBytes,
+    max: positive('max', options.max),
+    maxSize,
+    maxEntrySize: positive('maxEntrySize', options.maxEntrySize) || maxSize,
+    sizeCalculation: options.sizeCalculation,
+    policy: checkOneOf('ArenaCache.policy', options.policy ?? 's3-fifo', ['s3-fifo', 'sieve', 'lru']),
+    codec: resolveCodec(options.codec),
+    keepOnHeap:
+      checkOneOf('ArenaCache.onUnencodable', options.onUnencodable ?? 'throw', ['throw', 'heap']) === 'heap',
+    maxHeapValues: checkInteger('ArenaCache.maxHeapValues', options.maxHeapValues ?? 1000, 1, 1e7),
+    ttlResolution: checkInteger('ArenaCache.ttlResolution', options.ttlResolution ?? 1, 0, 1e9),
+    now: () => perf.now(),
+    name,
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * A start and a ttl in two words. Up to 12 days both are milliseconds; a longer ttl, and its start, are counted
+ * in units of 1024 ms (the ttl rounded up), to 34 years. The words wrap around: what must hold is that no entry
+ * stays 24 days past its expiry, which the cache's purges see to.
+ */
+const LONG = 0x40000000;
+const LONG_SHIFT = 10;
+const LONGEST_WORD = 0x3fffffff;
+
+/** An entry is looked at for expiry at least this often. */
+export const SWEEP_MS: number = 2 ** 30;
+
+export function ttlWord(ttlMs: number): number {
+  if (ttlMs < LONG) return Math.ceil(ttlMs);
+  return LONG | Math.min(LONGEST_WORD, Math.ceil(ttlMs / 2 ** LONG_SHIFT));
+}
+
+/** @param startMs is clamped to where the words can hold it: what has expired long ago has expired. */
+export function startWord(startMs: number, nowMs: number, word: number): number {
+  const ttlMs = ttlOf(word);
+  const start = Math.min(nowMs + LONG, Math.max(startMs, nowMs - ttlMs - 2 ** LONG_SHIFT - 1));
+  return Math.floor((word & LONG) === 0 ? start : start / 2 ** LONG_SHIFT) | 0;
+}
+
+export function ttlOf(word: number): number {
+  return (word & LONG) === 0 ? word : (word & ~LONG) * 2 ** LONG_SHIFT;
+}
+
+/** How long ago an entry started, in ms; negative if it starts in the future. */
+export function ageOf(start: number, word: number, nowMs: number): number {
+  if ((word & LONG) === 0) return ((Math.floor(nowMs) | 0) - start) | 0;
+  return (((Math.floor(nowMs / 2 ** LONG_SHIFT) | 0) - start) | 0) * 2 ** LONG_SHIFT;
+}

@@ -1,0 +1,115 @@
+import type { GenerationalHeap } from '../heap/index.js';
+import type { Codec, CustomCodec } from './codecs/codec.js';
+import type { CacheKey } from './key.js';
+
+/** Why an entry went: as in lru-cache. */
+export type DisposeReason = 'evict' | 'set' | 'delete' | 'expire' | 'fetch';
+export type InsertReason = 'add' | 'update' | 'replace';
+export type PolicyName = 's3-fifo' | 'sieve' | 'lru';
+export type CodecName = 'structured' | 'string' | 'bytes' | 'json';
+
+/** Filled in by a call that is given one, with lru-cache's fields and meanings. */
+export interface Status<K, V> {
+  op?: 'get' | 'set' | 'has' | 'peek' | 'delete' | 'memo' | 'fetch';
+  key?: K;
+  value?: V;
+  oldValue?: V;
+  set?: 'add' | 'update' | 'replace' | 'miss' | 'deleted';
+  get?: 'hit' | 'stale' | 'miss' | 'fetching' | 'stale-fetching';
+  has?: 'hit' | 'stale' | 'miss';
+  peek?: 'hit' | 'stale' | 'miss';
+  delete?: DisposeReason;
+  memo?: 'hit' | 'miss';
+  ttl?: number;
+  start?: number;
+  now?: number;
+  remainingTTL?: number;
+  entrySize?: number;
+  totalCalculatedSize?: number;
+  /** The entry was refused: over maxEntrySize, or over what maxBytes can hold. */
+  maxEntrySizeExceeded?: true;
+  returnedStale?: true;
+}
+
+export interface GetOptions<K, V> {
+  readonly allowStale?: boolean;
+  readonly updateAgeOnGet?: boolean;
+  readonly noDeleteOnStaleGet?: boolean;
+  readonly status?: Status<K, V>;
+}
+
+export interface PeekOptions<K, V> {
+  readonly allowStale?: boolean;
+  readonly status?: Status<K, V>;
+}
+
+export interface HasOptions<K, V> {
+  readonly updateAgeOnHas?: boolean;
+  readonly status?: Status<K, V>;
+}
+
+export interface SetOptions<K, V> {
+  /** Milliseconds; 0 for none. */
+  readonly ttl?: number;
+  /** When the ttl began, by the cache's clock. */
+  readonly start?: number;
+  /** The entry's size for maxSize. Given, it goes before `sizeCalculation`. */
+  readonly size?: number;
+  readonly sizeCalculation?: (value: V, key: K) => number;
+  readonly noDisposeOnSet?: boolean;
+  readonly noUpdateTTL?: boolean;
+  readonly status?: Status<K, V>;
+}
+
+/** An entry as `info` and `dump` give it. `start` is by Date.now(), so that it means something elsewhere. */
+export interface EntryInfo<V> {
+  value: V;
+  ttl?: number;
+  start?: number;
+  size?: number;
+}
+
+export type Disposer<K, V> = (value: V, key: K, reason: DisposeReason) => void;
+export type Inserter<K, V> = (value: V, key: K, reason: InsertReason) => void;
+
+export interface CacheOptions<K extends CacheKey, V> {
+  /** True bytes that the cache may take: entries, keys, index, everything. Default 64 MiB; at least 256 KiB. */
+  readonly maxBytes?: number;
+  /** A heap to share. `maxBytes` is then the cache's part of it, by default the heap's own bound. */
+  readonly heap?: GenerationalHeap;
+  /** Most entries. Default: as many as fit maxBytes. */
+  readonly max?: number;
+  /** Most that the entries' sizes may add up to. */
+  readonly maxSize?: number;
+  /** Largest size of one entry; larger ones are refused. Default: maxSize if given. */
+  readonly maxEntrySize?: number;
+  /** An entry's size for maxSize. Default: the true bytes of its block. */
+  readonly sizeCalculation?: (value: V, key: K) => number;
+  /** Default 's3-fifo'. */
+  readonly policy?: PolicyName;
+  /** Default 'structured': any plain data. See docs/cache.md. */
+  readonly codec?: CodecName | CustomCodec<V> | Codec<V>;
+  /** What to do with what the codec cannot encode: throw, or keep it on V8's heap. Default 'throw'. */
+  readonly onUnencodable?: 'throw' | 'heap';
+  /** Most values kept on V8's heap; the oldest of them goes. Default 1000. */
+  readonly maxHeapValues?: number;
+  /** Default ttl in ms; 0 for none. */
+  readonly ttl?: number;
+  /** For so many ms one look at the clock serves. Default 1. */
+  readonly ttlResolution?: number;
+  readonly updateAgeOnGet?: boolean;
+  readonly updateAgeOnHas?: boolean;
+  readonly allowStale?: boolean;
+  readonly noUpdateTTL?: boolean;
+  readonly noDeleteOnStaleGet?: boolean;
+  readonly noDisposeOnSet?: boolean;
+  /** Called when an entry has gone, at the end of the call that made it go; it may use the cache. */
+  readonly dispose?: Disposer<K, V>;
+  /** Called after `dispose`, when the call is all but over. */
+  readonly disposeAfter?: Disposer<K, V>;
+  readonly onInsert?: Inserter<K, V>;
+  /** Shown in events. Default 'cache'. */
+  readonly name?: string;
+  /** The clock, in ms. Default `performance`. */
+  readonly perf?: { now(): number };
+}

@@ -1,0 +1,191 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/base/index.js';
+import { ArenaCache, type PolicyName } from '../../src/cache/index.js';
+import { GenerationalHeap } from '../../src/heap/index.js';
+
+const policies = ['s3-fifo', 'sieve', 'lru'] as const;
+const KiB = 1024;
+
+/** A workload that mixes sizes from nothing to humongous, keys that repeat, deletes and clears. */
+function churn(
+  cache: ArenaCache<string, string>,
+  steps: number,
+  seed: number,
+  longest: number,
+  check: (step: number, truth: Map<string, string>) => void,
+): void {
+  const random = seededRandom(seed);
+  const truth = new Map<string, string>();
+  for (let i = 0; i < steps; i++) {
+    const key = `key${Math.floor(random() ** 2 * 4000)}`;
+    const what = random();
+    if (what < 0.55) {
+      // Mostly short, now and then long.
+      const value = String.fromCharCode(97 + (i % 26)).repeat(Math.floor(random() ** 8 * longest));
+      if (cache.trySet(key, value)) truth.set(key, value);
+      else truth.delete(key);
+    } else if (what < 0.93) {
+      const value = cache.get(key);
+      if (value !== undefined) expect(value === truth.get(key), `value of ${key} at step ${i}`).toBe(true);
+    } else if (what < 0.9995) {
+      cache.delete(key);
+      truth.delete(key);
+    } else {
+      cache.clear();
+      truth.clear();
+    }
+    check(i, truth);
+  }
+}
+
+describe('maxBytes', () => {
+  it('is never passed, whatever is stored, and what is found is what was set', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<PolicyName>(...policies),
+        fc.integer({ min: 256, max: 3000 }),
+        fc.integer(),
+        fc.integer({ min: 10, max: 60_000 }),
+        (policy, kib, seed, longest) => {
+          const cache = new ArenaCache<string, string>({ policy, maxBytes: kib * KiB });
+          churn(cache, 3000, seed, longest, (step) => {
+            if (cache.bytes > kib * KiB) throw new Error(`${cache.bytes} bytes at step ${step}`);
+          });
+          cache.heap.verify();
+          let met = 0;
+          for (const key of cache.keys()) {
+            expect(cache.has(key)).toBe(true);
+            met++;
+          }
+          expect(met).toBe(cache.size);
+        },
+      ),
+      { numRuns: Number(process.env.ROLP_TEST_RUNS ?? 40), seed: 31 },
+    );
+  }, 120_000);
+
+  it('holds for the cache’s part of a shared heap, and others on it get their room', () => {
+    for (const policy of policies) {
+      const heap = new GenerationalHeap({ maxBytes: 2048 * KiB, regionBytes: 4096 });
+      const cache = new ArenaCache<string, string>({ policy, heap, maxBytes: 1024 * KiB });
+      const greedy = new ArenaCache<string, string>({ policy, heap });
+      churn(greedy, 6000, 1, 3000, () => {});
+      churn(cache, 6000, 2, 3000, () => expect(cache.bytes).toBeLessThanOrEqual(1024 * KiB));
+      expect(cache.size).toBeGreaterThan(100);
+      // The heap is full of caches: they give way to blocks.
+      const refs: number[] = [];
+      for (let i = 0; i < 300; i++) refs.push(heap.allocate(2000));
+      expect(heap.committedBytes).toBeLessThanOrEqual(2048 * KiB);
+      heap.verify();
+      for (const ref of refs) heap.free(ref);
+      const before = heap.bytes.used;
+      cache[Symbol.dispose]();
+      expect(heap.bytes.used).toBeLessThan(before);
+      greedy[Symbol.dispose]();
+      expect(heap.bytes.live).toBe(0);
+      heap.verify();
+    }
+  });
+
+  it('is used: most of it is in live entries when the cache is full', () => {
+    for (const policy of policies) {
+      const cache = new ArenaCache<string, string>({ policy, maxBytes: 8 << 20, codec: 'string' });
+      for (let i = 0; i < 200_000; i++) cache.set(`key:${i}`, 'x'.repeat(40 + (i % 60)));
+      const { liveBytes, bytes, evictions } = cache.stats();
+      expect(evictions).toBeGreaterThan(10_000);
+      expect(bytes).toBeGreaterThan(0.97 * (8 << 20));
+      expect(liveBytes / bytes).toBeGreaterThan(0.75);
+    }
+  });
+
+  it('is used under updates too: holes are compacted before entries are evicted', () => {
+    for (const policy of policies) {
+      const cache = new ArenaCache<string, string>({ policy, maxBytes: 4 << 20, codec: 'string' });
+      // 10,000 entries of about 150 bytes: a third of the cache, written anew at other lengths 30 times.
+      for (let i = 0; i < 300_000; i++) cache.set(`key:${i % 10_000}`, 'x'.repeat(50 + ((i * 7919) % 150)));
+      expect(cache.size, policy).toBe(10_000);
+      expect(cache.stats().evictions, policy).toBe(0);
+      cache.heap.verify();
+    }
+  });
+
+  it('takes at most 24 bytes of metadata an entry; lru up to 28', () => {
+    for (const [policy, entries] of policies.flatMap((p) =>
+      [100_000, 150_000, 200_000].map((n) => [p, n] as const),
+    )) {
+      const cache = new ArenaCache<number, Uint8Array>({ policy, maxBytes: 64 << 20, codec: 'bytes' });
+      const value = new Uint8Array(4);
+      for (let i = 0; i < entries; i++) cache.set(i, value);
+      const { liveBytes, indexBytes } = cache.stats();
+      // Key and value are 4 bytes each. lru's links take 8 more; its index may be at its emptiest (docs/cache.md).
+      const bound = policy === 'lru' ? 28 : 20;
+      expect((liveBytes + indexBytes) / entries - 8, `${policy} ${entries}`).toBeLessThanOrEqual(bound);
+    }
+  });
+});
+
+describe('what does not fit', () => {
+  it('is refused with an event and a return value; the cache goes on', () => {
+    const events: unknown[] = [];
+    const hear = (message: unknown): void => {
+      events.push(message);
+    };
+    subscribe('rolp:cache:refuse', hear);
+    const cache = new ArenaCache<string, Uint8Array>({ maxBytes: 1 << 20, codec: 'bytes', name: 'small' });
+    cache.set('k', new Uint8Array(100));
+    expect(cache.trySet('big', new Uint8Array(1 << 20))).toBe(false);
+    unsubscribe('rolp:cache:refuse', hear);
+    expect(events).toEqual([expect.objectContaining({ cache: 'small', key: 'big', why: 'maxBytes' })]);
+    expect(cache.has('k')).toBe(true);
+    expect(cache.trySet('fits', new Uint8Array(200_000))).toBe(true);
+    expect(cache.get('fits')!.length).toBe(200_000);
+  });
+
+  it('evicts rather than fails, even for the largest that is allowed', () => {
+    for (const policy of policies) {
+      const cache = new ArenaCache<number, Uint8Array>({ maxBytes: 1 << 20, codec: 'bytes', policy });
+      for (let i = 0; i < 5000; i++) cache.set(i, new Uint8Array(100));
+      for (let i = 0; i < 30; i++) {
+        expect(cache.trySet(-i, new Uint8Array(150_000)), `${policy} ${i}`).toBe(true);
+        expect(cache.get(-i)!.length).toBe(150_000);
+      }
+      cache.heap.verify();
+    }
+  });
+
+  it('tells once a call of what was evicted', () => {
+    const events: { entries: number; bytes: number }[] = [];
+    const hear = (message: unknown): void => {
+      events.push(message as { entries: number; bytes: number });
+    };
+    subscribe('rolp:cache:evict', hear);
+    const cache = new ArenaCache<number, string>({ maxBytes: 1 << 20 });
+    for (let i = 0; i < 30_000; i++) cache.set(i, `value ${i}`);
+    unsubscribe('rolp:cache:evict', hear);
+    expect(events.reduce((sum, event) => sum + event.entries, 0)).toBe(cache.stats().evictions);
+    expect(events.length).toBeGreaterThan(3);
+    expect(cache.heap.pauses.summary('evict').count).toBeGreaterThanOrEqual(events.length);
+  });
+});
+
+describe('a generation released from outside', () => {
+  it('takes its entries out of the cache', () => {
+    const heap = new GenerationalHeap({ maxBytes: 4 << 20 });
+    const cache = new ArenaCache<number, string>({ heap });
+    for (let i = 0; i < 1000; i++) cache.set(i, `v${i}`);
+    const generation = heap
+      .stats()
+      .generations.find((g) => g.liveBytes > 12_000 && g.generation >= 16)?.generation;
+    if (generation !== undefined) heap.releaseGeneration(generation, { keep: true });
+    expect(generation).toBeDefined();
+    for (let i = 0; i < 1000; i++) {
+      const value = cache.get(i);
+      expect(value === undefined || value === `v${i}`).toBe(true);
+    }
+    cache.set(1, 'again');
+    expect(cache.get(1)).toBe('again');
+    heap.verify();
+  });
+});
