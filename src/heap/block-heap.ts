@@ -1,6 +1,7 @@
 import { checkFunction, checkInteger } from '../base/index.js';
 import { HeapCore } from './core.js';
 import { StaleRefError } from './errors.js';
+import type { HandleTable } from './handle-table.js';
 import { CAREFUL, CONDEMNED_COUNT, FUSE } from './hot-words.js';
 import {
   HEADER_BYTES,
@@ -105,6 +106,8 @@ export abstract class BlockHeap {
   readonly pauses: PauseLog;
   /** Bits of a ref that are its slot; the rest is the slot's reuse tag. */
   readonly slotMask: number;
+  /** The handle table, for code written with its shifts as constants: address by slot, negative if free. */
+  readonly refTable: Pick<HandleTable, 'chunks' | 'chunkShift' | 'chunkMask'>;
   /** How often a generation or region was released: who keeps refs can tell that some may have gone. */
   releases: number = 0;
   /** Regions and blocks in order of age, for owners that use generations as queues. */
@@ -127,6 +130,7 @@ export abstract class BlockHeap {
     this.memory = core.memory;
     this.pauses = core.pauses;
     this.slotMask = core.handles.slotMask;
+    this.refTable = core.handles;
     this.regions = new OwnedRegions(core);
     this.#fast = fastPath(core);
     if (this.#fast.careful) core.hot.words[CONDEMNED_COUNT] = CAREFUL;

@@ -16,6 +16,11 @@ export class SlabMemory {
   readonly f64: Float64Array[] = [];
   readonly u64: BigUint64Array[] = [];
   readonly i64: BigInt64Array[] = [];
+  /**
+   * Element 0 counts regions freed or released, element 1 those released and not yet swept. A block that moves or dies leaves a header of 0, so who
+   * keeps an address may use it while the count is the same and the block's ref stands in the header.
+   */
+  readonly epoch: Int32Array = new Int32Array(2);
   /** log2 of the bytes of an address unit: 3, or more for heaps past 16 GiB. */
   readonly unitShift: number;
   readonly unitBytes: number;

@@ -177,6 +177,7 @@ export class RegionSpace {
   }
 
   set condemnedCount(count: number) {
+    this.memory.epoch[1] = count;
     this.#hot.words[CONDEMNED_COUNT] = (this.#hot.words[CONDEMNED_COUNT]! & CAREFUL) | count;
   }
 
@@ -239,6 +240,7 @@ export class RegionSpace {
   giveRegion(region: number, cycle: number): void {
     this.state[region] = FREE;
     this.trip[region] = NEVER;
+    this.memory.epoch[0]!++;
     this.freeCount++;
     const slab = this.#slabs[(region / this.#regionsPerSlab) | 0]!;
     slab.usedRegions--;

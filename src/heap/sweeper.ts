@@ -74,6 +74,7 @@ export class Sweeper {
     space.state[region] = CONDEMNED;
     space.link(region, 0, this.#head, this.#tail);
     space.condemnedCount++;
+    space.memory.epoch[0]!++;
     // Owners keep addresses without a check of their own: they are told now.
     if ((space.pins[region]! & HAS_OWNED) !== 0) this.#sweep(region, Number.POSITIVE_INFINITY);
     return bytes;

@@ -1,9 +1,10 @@
+import { endianness } from 'node:os';
 import type { GenerationalHeap } from '../heap.js';
 import { HEADER_BYTES } from '../layout.js';
 import type { SlabMemory } from '../memory.js';
 import { isGroup, nameOf, type RecordCodec } from './codec.js';
 import type { CursorClass, RecordCursor } from './cursor.js';
-import { type Field, type Group, nullWord, type RecordLayout } from './layout.js';
+import { type Field, type Group, nullWord, type RecordLayout, TAG_MASK } from './layout.js';
 import { detached, measurePart, readPart, writePart } from './parts.js';
 import { wrongGroup, wrongValue } from './scalars.js';
 import type { StoredType } from './schema.js';
@@ -68,7 +69,7 @@ const STORE: Readonly<Record<StoredType, readonly [keyof SlabMemory & string, nu
   i64: ['i64', 3],
   u64: ['u64', 3],
 };
-const ARRAYS = 'u8, i8, u16, i16, u32, i32, f32, f64, i64, u64';
+const ARRAYS = 'epoch, u8, i8, u16, i16, u32, i32, f32, f64, i64, u64';
 
 /** A condition that is true of values which `fits` refuses. */
 function misfit(type: StoredType, v: string): string {
@@ -258,34 +259,100 @@ export function compileCodec(heap: GenerationalHeap, layout: RecordLayout): Reco
 
 // ---- cursors ----
 
-/** `find` of a cursor's getters: where the record lies now. Resolved anew at each read, since it may move. */
-function locate(heap: GenerationalHeap, ref: string): string {
-  const { slabShift, slabMask, unitShift } = heap.memory;
-  return `const a = heap.addressOf(${ref}), s = a >>> ${slabShift}, at = ((a & ${slabMask}) << ${unitShift}) + ${HEADER_BYTES};`;
+/**
+ * Where the record lies now: `w[i]` is its header's first word. What the cursor found last holds while no region
+ * was freed or released since and the record's ref still stands there; reading both costs less than going
+ * through the handle table, whose entry would be another cache line.
+ *
+ * Not `if (...) return slowly()`: the two results would meet in a tagged value, and every double be boxed.
+ */
+function locate(root: string): string {
+  return `const r = ${root}; let s = r.$slab, i = r.$word, w = i32[s];
+    if (w[i] !== r.$ref || epoch[0] !== r.$epoch) { r.$find(); s = r.$slab; i = r.$word; w = i32[s]; }`;
 }
 
-function accessor(heap: GenerationalHeap, layout: RecordLayout, member: Field | Group, root: string): string {
+/** The payload's first byte, as `load` wants it. */
+const PLACE = `const at = (i << 2) + ${HEADER_BYTES};`;
+
+/**
+ * Types of up to 32 bits out of the word they lie in, doubles out of the slab's doubles: as few bytecodes as can
+ * be, since V8 boxes what a getter returns unless it inlines it, and it inlines 920 bytecodes in all.
+ */
+function loadInPlace(field: Field): string | undefined {
+  const index = (HEADER_BYTES + field.offset) >>> 2;
+  const word = `w[i + ${index}]`;
+  const shift = (field.offset & 3) * 8;
+  switch (field.type) {
+    case 'u32':
+      return `${word} >>> 0`;
+    case 'i32':
+    case 'ref':
+      return word;
+    case 'u8':
+      return `${word} >>> ${shift} & 0xff`;
+    case 'i8':
+      return `${word} << ${24 - shift} >> 24`;
+    case 'u16':
+      return `${word} >>> ${shift} & 0xffff`;
+    case 'i16':
+      return `${word} << ${16 - shift} >> 16`;
+    case 'bool':
+      return `(${word} & ${1 << shift}) !== 0`;
+    case 'f64':
+      return `f64[s][(i >>> 1) + ${index >>> 1}]`;
+    default:
+      return undefined;
+  }
+}
+
+function isNullInPlace(bit: number): string {
+  const at = nullWord(bit);
+  return `(w[i + ${HEADER_BYTES / 4 + at.word}] & ${at.mask}) !== 0`;
+}
+
+/** `$at`, written out so that it is inlined and monomorphic where a loop walks over records. */
+function goTo(heap: GenerationalHeap, tag: number): string {
+  const { slabShift, slabMask, wordShift } = heap.memory;
+  const { chunkShift, chunkMask } = heap.refTable;
+  return `$at(ref) {
+    const chunk = chunks[(ref & ${heap.slotMask}) >>> ${chunkShift}];
+    const a = chunk === undefined ? -1 : chunk[ref & ${chunkMask}];
+    if (a < 0 || epoch[1] !== 0) return super.$at(ref);
+    const s = a >>> ${slabShift}, w = i32[s], i = (a & ${slabMask}) << ${wordShift};
+    if (w[i] !== ref || (w[i + ${HEADER_BYTES / 4}] & ${TAG_MASK}) !== ${tag}) return super.$at(ref);
+    this.$ref = ref; this.$slab = s; this.$word = i; this.$epoch = epoch[0];
+    return this;
+  }`;
+}
+
+function accessor(layout: RecordLayout, member: Field | Group, root: string): string {
   const name = JSON.stringify(nameOf(member));
-  const here = locate(heap, `${root}.$ref`);
+  const here = locate(root);
+  const orNullHere = (expression: string): string =>
+    member.nullBit < 0 ? expression : `${isNullInPlace(member.nullBit)} ? null : ${expression}`;
   const generic = `${root}.$set(this.$members[${name}], v);`;
   if (isGroup(member)) {
     const nested = `this.$nested[${name}]`;
-    const get = member.nullBit < 0 ? `return ${nested};` : `${here} return ${orNull(member, nested)};`;
+    const get = member.nullBit < 0 ? `return ${nested};` : `${here} return ${orNullHere(nested)};`;
     return `get ${name}() { ${get} } set ${name}(v) { ${generic} }`;
   }
   const index = layout.fields.indexOf(member);
-  const get = `get ${name}() { ${here} return ${orNull(member, load(member, index))}; }`;
+  const inPlace = member.kind === 'scalar' ? loadInPlace(member) : undefined;
+  const value = inPlace ?? load(member, index);
+  const place = inPlace === undefined ? PLACE : '';
+  const get = `get ${name}() { ${here} ${place} return ${orNullHere(value)}; }`;
   if (member.kind !== 'scalar' || member.nullBit >= 0) return `${get} set ${name}(v) { ${generic} }`;
   const type = member.type as StoredType;
   const check = `if (${misfit(type, 'v')}) throw wrongValue(fields[${index}], v);`;
-  const value = type === 'bool' ? 'v ? 1 : 0' : 'v';
-  return `${get} set ${name}(v) { ${check} ${here} ${element(type, member.offset)} = ${value}; }`;
+  const stored = type === 'bool' ? 'v ? 1 : 0' : 'v';
+  return `${get} set ${name}(v) { ${check} ${here} ${PLACE} ${element(type, member.offset)} = ${stored}; }`;
 }
 
 /**
  * A class with a getter and a setter for each member of `group`.
  *
  * @param base what it extends; `root` is the expression, in a method, for the record's own cursor.
+ * @param tag the pool's, for the record's own cursor.
  * @returns undefined where code may not be made from strings.
  */
 export function compileCursor<C extends typeof RecordCursor | CursorClass>(
@@ -294,8 +361,12 @@ export function compileCursor<C extends typeof RecordCursor | CursorClass>(
   group: Group,
   base: C,
   root: 'this' | 'this.$root',
+  tag?: number,
 ): C | undefined {
-  const accessors = group.members.map((member) => accessor(heap, layout, member, root));
+  // A byte's place in its word is the little-endian one.
+  if (endianness() !== 'LE') return undefined;
+  const accessors = group.members.map((member) => accessor(layout, member, root));
+  if (tag !== undefined) accessors.push(goTo(heap, tag));
   const make = run<(base: C) => C>(
     heap,
     layout,
@@ -305,7 +376,7 @@ export function compileCursor<C extends typeof RecordCursor | CursorClass>(
 }
 
 function run<T>(heap: GenerationalHeap, layout: RecordLayout, body: string): T | undefined {
-  const source = `'use strict'; const { ${KIT_NAMES} } = kit; const { ${ARRAYS} } = memory;\n${body}`;
+  const source = `'use strict'; const { ${KIT_NAMES} } = kit; const { ${ARRAYS} } = memory, { chunks } = heap.refTable;\n${body}`;
   try {
     return new Function('kit', source)(kitOf(heap, layout)) as T;
   } catch (error) {

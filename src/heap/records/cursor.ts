@@ -7,6 +7,7 @@ import type { InputValues, Nullable, RecordType, Schema, Values } from './schema
 
 /** What of a pool its cursors need. */
 export interface CursorHost {
+  readonly tag: number;
   readonly heap: GenerationalHeap;
   /** @throws StaleRefError, TypeError if `ref` is no record of the pool. */
   check(ref: Ref): void;
@@ -33,6 +34,11 @@ class NestedCursor {
 /** A cursor without its schema's members, which a subclass made for the schema adds. */
 export class RecordCursor {
   $ref: Ref = 0 as Ref;
+  /** Where the record was found last: slab, and index of the header's first 32-bit word there. */
+  $slab: number = 0;
+  $word: number = 0;
+  /** `memory.epoch` when it was found. */
+  $epoch: number = -1;
   readonly #host: CursorHost;
   readonly $nested: Record<string, NestedCursor>;
   declare readonly $members: Members;
@@ -45,7 +51,18 @@ export class RecordCursor {
   $at(ref: Ref): this {
     this.#host.check(ref);
     this.$ref = ref;
+    this.$find();
     return this;
+  }
+
+  /** @throws StaleRefError if the record is gone. */
+  $find(): void {
+    const { heap } = this.#host;
+    const { memory } = heap;
+    const address = heap.addressOf(this.$ref);
+    this.$slab = address >>> memory.slabShift;
+    this.$word = (address & memory.slabMask) << memory.wordShift;
+    this.$epoch = memory.epoch[0]!;
   }
 
   $equals(field: string, text: string): boolean {
@@ -125,7 +142,7 @@ export function cursorMaker(host: CursorHost, layout: RecordLayout, compile: boo
     });
   const nested = nestedOf(layout.root);
   const Class =
-    (compile ? compileCursor(heap, layout, layout.root, RecordCursor, 'this') : undefined) ??
+    (compile ? compileCursor(heap, layout, layout.root, RecordCursor, 'this', host.tag) : undefined) ??
     interpretedRoot(heap, layout.root);
   Object.defineProperty(Class.prototype, '$members', { value: membersOf(layout.root) });
   return () => new Class(host, nested);

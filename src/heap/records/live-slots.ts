@@ -8,6 +8,7 @@ export class LiveSlots {
   readonly #heap: GenerationalHeap;
   readonly #slotMask: number;
   readonly #chunkSlots: number;
+  readonly #chunkShift: number;
   readonly #chunks: (Int32Array | undefined)[] = [];
   count: number = 0;
 
@@ -15,12 +16,13 @@ export class LiveSlots {
     this.#heap = heap;
     this.#slotMask = heap.slotMask;
     this.#chunkSlots = Math.min(CHUNK_SLOTS, this.#slotMask + 1);
+    this.#chunkShift = Math.log2(this.#chunkSlots);
   }
 
   /** @throws HeapFullError if a further chunk does not fit the heap's budget. */
   add(ref: Ref): void {
     const slot = ref & this.#slotMask;
-    const chunk = this.#chunks[(slot / this.#chunkSlots) | 0] ?? this.#makeChunk(slot);
+    const chunk = this.#chunks[slot >>> this.#chunkShift] ?? this.#makeChunk(slot);
     const word = (slot & (this.#chunkSlots - 1)) >>> 5;
     const bit = 1 << (slot & 31);
     // Set already: the slot's last record went with its generation, and nobody told.
@@ -31,7 +33,7 @@ export class LiveSlots {
   #makeChunk(slot: number): Int32Array {
     this.#heap.reserve(this.#chunkSlots >>> 3);
     const chunk = new Int32Array(this.#chunkSlots >>> 5);
-    const index = (slot / this.#chunkSlots) | 0;
+    const index = slot >>> this.#chunkShift;
     while (this.#chunks.length < index) this.#chunks.push(undefined);
     this.#chunks[index] = chunk;
     return chunk;
@@ -39,7 +41,7 @@ export class LiveSlots {
 
   delete(ref: Ref): void {
     const slot = ref & this.#slotMask;
-    const chunk = this.#chunks[(slot / this.#chunkSlots) | 0];
+    const chunk = this.#chunks[slot >>> this.#chunkShift];
     if (chunk === undefined) return;
     const word = (slot & (this.#chunkSlots - 1)) >>> 5;
     const bit = 1 << (slot & 31);

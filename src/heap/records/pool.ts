@@ -1,7 +1,7 @@
 import { checkInteger } from '../../base/index.js';
 import { StaleRefError } from '../errors.js';
 import type { GenerationalHeap } from '../heap.js';
-import type { Ref, SiteId } from '../types.js';
+import type { Address, Ref, SiteId } from '../types.js';
 import {
   type Before,
   type Changes,
@@ -71,7 +71,9 @@ class NewRecord implements Target {
       heap.free(ref);
       throw error;
     }
-    const address = heap.addressOf(ref);
+    // The ref is new, so what addressOf checks need not be.
+    const { chunks, chunkShift, chunkMask } = heap.refTable;
+    const address = chunks[(ref & heap.slotMask) >>> chunkShift]![ref & chunkMask]! as Address;
     this.slab = address >>> heap.memory.slabShift;
     this.at = heap.payloadAt(address);
     this.ref = ref;
@@ -119,6 +121,7 @@ export class Pool<S extends Schema> {
     const compiled = compile ? compileCodec(heap, this.#layout) : undefined;
     this.#codec = compiled ?? interpretedCodec(this.#layout, heap.memory);
     const host: CursorHost = {
+      tag: this.#tag,
       heap,
       check: (ref) => void this.#address(ref),
       change: (ref, member, value) => this.#change(ref, member, value),
@@ -190,9 +193,14 @@ export class Pool<S extends Schema> {
 
   /** Frees the record and all that is in it. */
   free(ref: Ref): void {
-    this.#address(ref);
+    // Only the tag is looked at first: `heap.free` finds out by itself whether the ref is stale.
+    const { heap } = this;
+    const { chunks, chunkShift, chunkMask } = heap.refTable;
+    const chunk = chunks[(ref & heap.slotMask) >>> chunkShift];
+    const address = chunk === undefined ? -1 : chunk[ref & chunkMask]!;
+    if (address < 0 || !this.#isOwn(address)) this.#address(ref);
+    heap.free(ref);
     this.#live.delete(ref);
-    this.heap.free(ref);
   }
 
   /** Whether `ref` is a live record of this pool. */
