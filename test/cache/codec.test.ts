@@ -132,6 +132,12 @@ describe('the structured codec', () => {
     expect(copy.map.get('a')).toBe(copy);
     expect(copy.error.of).toBe(copy);
     expect(copy.list).toEqual([1]);
+    // biome-ignore lint/suspicious/noSparseArray: holes are what is tested
+    const holed: unknown[] = [{ b: 1 }, , 3];
+    a.holed = [holed, holed];
+    const again = (through(a) as { holed: unknown[][] }).holed;
+    expect(again[0]).toBe(again[1]);
+    expect(again[0]).toStrictEqual(holed);
     let deep: unknown = 'end';
     for (let i = 0; i < 900; i++) deep = { deep };
     let found: unknown = through(deep);

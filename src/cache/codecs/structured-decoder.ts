@@ -36,7 +36,7 @@ export class StructuredDecoder {
       this.#at = start + t - tag.SHORT_STRING;
       return decodeLatin1(this.#bytes, start, this.#at);
     }
-    if (t < tag.SHORT_SHAPE) return this.#array(t - tag.SHORT_ARRAY);
+    if (t < tag.SHORT_SHAPE) return this.#shortArray(t - tag.SHORT_ARRAY);
     if (t < tag.NULL) return this.#shapes.byId[t - tag.SHORT_SHAPE]!.decode(this);
     if (t === tag.FLOAT64) return this.#float();
     if (t === tag.INT32) return this.#int32();
@@ -134,6 +134,18 @@ export class StructuredDecoder {
     const start = this.#at;
     this.#at = start + length;
     return decodeText(form, this.#bytes, start, this.#at);
+  }
+
+  /** An array of up to 15 elements, none of them a hole. */
+  #shortArray(length: number): unknown[] {
+    if (this.#objects === null) {
+      // Literals: the first push to an empty array makes room for 17 elements.
+      if (length === 1) return [this.value()];
+      if (length === 2) return [this.value(), this.value()];
+      if (length === 3) return [this.value(), this.value(), this.value()];
+      if (length === 4) return [this.value(), this.value(), this.value(), this.value()];
+    }
+    return this.#array(length);
   }
 
   #array(length: number): unknown[] {

@@ -183,11 +183,13 @@ export class StructuredEncoder {
     }
     const { out } = this;
     const { length } = value;
-    if (length <= tag.SHORT_ARRAY_MAX) out.byte(tag.SHORT_ARRAY + length);
-    else {
-      out.byte(tag.ARRAY);
-      out.varint(length);
+    if (length <= tag.SHORT_ARRAY_MAX && !hasHoles(value)) {
+      out.byte(tag.SHORT_ARRAY + length);
+      for (let i = 0; i < length; i++) this.value(value[i]);
+      return;
     }
+    out.byte(tag.ARRAY);
+    out.varint(length);
     for (let i = 0; i < length; i++) {
       const element = value[i];
       if (element === undefined && !(i in value)) out.byte(tag.HOLE);
@@ -256,4 +258,9 @@ export class StructuredEncoder {
     if (Object.hasOwn(error, 'cause')) own.cause = (error as { cause?: unknown }).cause;
     this.#keyed(tag.OBJECT, own);
   }
+}
+
+function hasHoles(array: unknown[]): boolean {
+  for (let i = 0; i < array.length; i++) if (array[i] === undefined && !(i in array)) return true;
+  return false;
 }

@@ -1,6 +1,7 @@
 /**
  * The structured form: a tag byte, then what it calls for. 0 to 127 are the small integers themselves, 128 to
- * 159 Latin-1 strings of 0 to 31 characters, 160 to 175 arrays of 0 to 15, 176 to 207 objects of shapes 0 to 31.
+ * 159 Latin-1 strings of 0 to 31 characters, 160 to 175 arrays of 0 to 15
+ * without holes, 176 to 207 objects of shapes 0 to 31.
  */
 export const SHORT_STRING = 128;
 export const SHORT_STRING_MAX = 31;
