@@ -66,7 +66,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
 
   /** Bytes of memory that the cache holds, everything included; never above `maxBytes`. */
   get bytes(): number {
-    return this.#engine.bytes;
+    return this.#engine.room.heldBytes;
   }
 
   get maxBytes(): number {
@@ -138,7 +138,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     const engine = this.#engine;
     request.ttlMs = options.ttl ?? this.ttl;
     if (request.ttlMs !== this.ttl) checkInteger('ttl', request.ttlMs, 0);
-    request.startMs = request.ttlMs === 0 ? 0 : (options.start ?? engine.nowMs());
+    request.startMs = request.ttlMs === 0 ? 0 : (options.start ?? engine.expiry.nowMs());
     request.keepTtl = options.noUpdateTTL ?? this.noUpdateTTL;
     request.noDispose = options.noDisposeOnSet ?? this.noDisposeOnSet;
     request.size = 0;
@@ -185,10 +185,10 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
       if (status !== undefined) status.get = 'miss';
       return undefined;
     }
-    if (engine.isStale(address)) return this.#getStale(address, options);
+    if (engine.expiry.isStale(address)) return this.#getStale(address, options);
     this.#hits++;
     engine.policy.hit(address);
-    if (options.updateAgeOnGet ?? this.updateAgeOnGet) engine.restartTtl(address);
+    if (options.updateAgeOnGet ?? this.updateAgeOnGet) engine.expiry.restart(address);
     const value = engine.valueOf(address);
     if (status !== undefined) {
       status.get = 'hit';
@@ -225,13 +225,13 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     const { status } = options;
     if (status !== undefined) this.#begin(status, 'has', key);
     const address = engine.find(key);
-    const stale = address !== -1 && engine.isStale(address);
+    const stale = address !== -1 && engine.expiry.isStale(address);
     if (status !== undefined) {
       status.has = address === -1 ? 'miss' : stale ? 'stale' : 'hit';
       if (address !== -1) this.#describeTtl(status, address);
     }
     if (address === -1 || stale) return false;
-    if (options.updateAgeOnHas ?? this.updateAgeOnHas) engine.restartTtl(address);
+    if (options.updateAgeOnHas ?? this.updateAgeOnHas) engine.expiry.restart(address);
     return true;
   }
 
@@ -241,7 +241,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     const { status } = options;
     if (status !== undefined) this.#begin(status, 'peek', key);
     const address = engine.find(key);
-    const stale = address !== -1 && engine.isStale(address);
+    const stale = address !== -1 && engine.expiry.isStale(address);
     const answers = address !== -1 && (!stale || (options.allowStale ?? this.allowStale));
     const value = answers ? engine.valueOf(address as Address) : undefined;
     if (status !== undefined) {
@@ -281,8 +281,8 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   getRemainingTTL(key: K): number {
     const address = this.#engine.find(key);
     if (address === -1) return 0;
-    const ttlMs = this.#engine.ttlMsOf(address);
-    return ttlMs === 0 ? Number.POSITIVE_INFINITY : ttlMs - this.#engine.ageMsOf(address);
+    const ttlMs = this.#engine.expiry.ttlMsOf(address);
+    return ttlMs === 0 ? Number.POSITIVE_INFINITY : ttlMs - this.#engine.expiry.ageMsOf(address);
   }
 
   /** Value, remaining ttl, start (by Date.now()) and size of an entry, stale or not. Does not count as use. */
@@ -290,9 +290,9 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     const address = this.#engine.find(key);
     if (address === -1) return undefined;
     const info: EntryInfo<V> = { value: this.#engine.valueOf(address) };
-    const ttlMs = this.#engine.ttlMsOf(address);
+    const ttlMs = this.#engine.expiry.ttlMsOf(address);
     if (ttlMs > 0) {
-      info.ttl = ttlMs - this.#engine.ageMsOf(address);
+      info.ttl = ttlMs - this.#engine.expiry.ageMsOf(address);
       info.start = Date.now();
     }
     if (this.#engine.isSized) info.size = this.#engine.sizeOf(address);
@@ -306,10 +306,10 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   }
 
   #describeTtl(status: Status<K, V>, address: Address): void {
-    const ttlMs = this.#engine.ttlMsOf(address);
+    const ttlMs = this.#engine.expiry.ttlMsOf(address);
     if (ttlMs === 0) return;
-    const now = this.#engine.nowMs();
-    const age = this.#engine.ageMsOf(address);
+    const now = this.#engine.expiry.nowMs();
+    const age = this.#engine.expiry.ageMsOf(address);
     status.ttl = ttlMs;
     status.now = now;
     status.start = now - age;
@@ -323,7 +323,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     const engine = this.#engine;
     const stale: Address[] = [];
     engine.store.index.forEach((address) => {
-      if (engine.isStale(address)) stale.push(address);
+      if (engine.expiry.isStale(address)) stale.push(address);
     });
     for (const address of stale) engine.remove(address, 'expire');
     this.#told.flush();
@@ -332,7 +332,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
 
   *#walk(newestFirst: boolean, stale: boolean): Generator<Address> {
     for (const address of this.#engine.policy.walk(newestFirst)) {
-      if (stale || !this.#engine.isStale(address)) yield address;
+      if (stale || !this.#engine.expiry.isStale(address)) yield address;
     }
   }
 
@@ -398,10 +398,10 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     const entries: [K, EntryInfo<V>][] = [];
     for (const address of this.#walk(false, true)) {
       const info: EntryInfo<V> = { value: engine.valueOf(address) };
-      const ttlMs = engine.ttlMsOf(address);
+      const ttlMs = engine.expiry.ttlMsOf(address);
       if (ttlMs > 0) {
         info.ttl = ttlMs;
-        info.start = Math.floor(Date.now() - engine.ageMsOf(address));
+        info.start = Math.floor(Date.now() - engine.expiry.ageMsOf(address));
       }
       if (engine.isSized) info.size = engine.sizeOf(address);
       entries.push([this.#keyOf(address), info]);
@@ -416,7 +416,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
       const options: { -readonly [N in 'ttl' | 'start' | 'size']?: number } = {};
       if (ttl !== undefined) options.ttl = ttl;
       if (size !== undefined) options.size = size;
-      if (start !== undefined) options.start = this.#engine.nowMs() - (Date.now() - start);
+      if (start !== undefined) options.start = this.#engine.expiry.nowMs() - (Date.now() - start);
       this.set(key, value, options);
     }
   }

@@ -2,9 +2,9 @@ import { type Address, type Generation, type GenerationalHeap, HeapFullError } f
 import { channels } from './channels.js';
 import { UnencodableError } from './codecs/codec.js';
 import { ByteWriter } from './codecs/writer.js';
-import { compact } from './compactor.js';
 import { ALTERNATIVE, HAS_TTL } from './entry.js';
 import { EntryStore } from './entry-store.js';
+import { Expiry } from './expiry.js';
 import { HeapValues } from './heap-values.js';
 import type { CacheKey } from './key.js';
 import type { CacheConfig } from './options.js';
@@ -12,11 +12,9 @@ import { LruPolicy } from './policies/lru.js';
 import type { Policy } from './policies/policy.js';
 import { S3FifoPolicy } from './policies/s3-fifo.js';
 import { SievePolicy } from './policies/sieve.js';
-import { ageOf, startWord, ttlOf, ttlWord } from './ttl.js';
+import { Room } from './room.js';
 import type { DisposeReason, PolicyName } from './types.js';
 
-/** Regions kept free, so that moving what is spared and growing the index find room. */
-const SPARE_REGIONS = 3;
 /** An entry may take at most this share of maxBytes: a larger one would empty the cache for itself. */
 const LARGEST_SHARE = 1 / 4;
 
@@ -49,6 +47,8 @@ export class CacheEngine<K extends CacheKey, V> {
   readonly heap: GenerationalHeap;
   readonly store: EntryStore;
   readonly policy: Policy;
+  readonly expiry: Expiry;
+  readonly room: Room;
   /** Told of each entry that goes, before its bytes do; undefined while nobody wants to know. */
   onGone: ((address: Address, reason: DisposeReason) => void) | undefined;
   calculatedSize: number = 0;
@@ -63,8 +63,6 @@ export class CacheEngine<K extends CacheKey, V> {
   readonly #largestBytes: number;
   readonly #offPressure: () => void;
   #encoding: boolean = false;
-  #busy: boolean = false;
-  #cachedNowMs: number = -1;
 
   constructor(config: CacheConfig<K, V>, seed: number) {
     this.config = config;
@@ -73,7 +71,9 @@ export class CacheEngine<K extends CacheKey, V> {
     this.#sizeWord = config.maxEntrySize > 0 || config.sizeCalculation !== undefined ? linkWords : -1;
     this.store = new EntryStore(config.heap, linkWords + (this.#sizeWord === -1 ? 0 : 1), seed);
     this.policy = POLICIES[config.policy](this.store);
-    this.store.isStale = (address) => this.isStale(address);
+    this.expiry = new Expiry(this.store, config.now, config.ttlResolution);
+    this.room = new Room(this.store, this.policy, config, () => this.evictOne());
+    this.store.isStale = (address) => this.expiry.isStale(address);
     this.store.listener = {
       moved: (from, to) => this.policy.moved(from, to),
       removed: (address) => this.#forget(address),
@@ -84,58 +84,18 @@ export class CacheEngine<K extends CacheKey, V> {
     this.#offPressure = config.ownsHeap ? () => {} : this.heap.onPressure((asked) => this.#relieve(asked));
   }
 
-  // ---- time ----
-
-  nowMs(): number {
-    const { ttlResolution, now } = this.config;
-    if (ttlResolution === 0) return now();
-    if (this.#cachedNowMs < 0) {
-      this.#cachedNowMs = now();
-      setTimeout(() => {
-        this.#cachedNowMs = -1;
-      }, ttlResolution).unref();
-    }
-    return this.#cachedNowMs;
-  }
-
-  /** Reads the clock itself at the next look. */
-  forgetNow(): void {
-    this.#cachedNowMs = -1;
-  }
-
-  isStale(address: Address): boolean {
-    const { store } = this;
-    if ((store.markOf(address) & HAS_TTL) === 0) return false;
-    const word = store.ttlWordOf(address, 1);
-    return ageOf(store.ttlWordOf(address, 0), word, this.nowMs()) > ttlOf(word);
-  }
-
-  /** The entry's ttl in ms, 0 if it has none. */
-  ttlMsOf(address: Address): number {
-    return (this.store.markOf(address) & HAS_TTL) === 0 ? 0 : ttlOf(this.store.ttlWordOf(address, 1));
-  }
-
-  /** How long ago the entry's ttl began. Only for entries with a ttl. */
-  ageMsOf(address: Address): number {
-    const { store } = this;
-    return ageOf(store.ttlWordOf(address, 0), store.ttlWordOf(address, 1), this.nowMs());
-  }
-
-  restartTtl(address: Address): void {
-    const { store } = this;
-    if ((store.markOf(address) & HAS_TTL) === 0) return;
-    const word = store.ttlWordOf(address, 1);
-    const nowMs = this.nowMs();
-    store.setTtlWord(address, 0, startWord(nowMs, nowMs, word));
-  }
-
   // ---- reading ----
 
   /** The address of the entry with this key, or -1; stale ones too. @throws TypeError for what is no key. */
   find(key: K): Address | -1 {
     this.#refuseReentry();
+    if (this.expiry.sweepIsDue()) this.#sweep();
     this.store.keys.load(key);
     return this.store.index.find();
+  }
+
+  #sweep(): void {
+    for (const address of this.expiry.overdue()) this.remove(address, 'expire');
   }
 
   #refuseReentry(): void {
@@ -172,6 +132,7 @@ export class CacheEngine<K extends CacheKey, V> {
    */
   put(key: K, value: V, request: PutRequest): number {
     this.#refuseReentry();
+    if (this.expiry.sweepIsDue()) this.#sweep();
     const { store } = this;
     store.keys.load(key);
     const alternative = this.#encode(value, key);
@@ -336,9 +297,7 @@ export class CacheEngine<K extends CacheKey, V> {
         store.setTtlWord(at, 0, store.ttlWordOf(former, 0));
         store.setTtlWord(at, 1, store.ttlWordOf(former, 1));
       } else {
-        const word = ttlWord(request.ttlMs);
-        store.setTtlWord(at, 1, word);
-        store.setTtlWord(at, 0, startWord(request.startMs, this.nowMs(), word));
+        this.expiry.begin(at, request.ttlMs, request.startMs);
       }
     }
     store.writeValue(at, this.#writer);
@@ -360,89 +319,31 @@ export class CacheEngine<K extends CacheKey, V> {
         return true;
       } catch (error) {
         if (!(error instanceof HeapFullError)) throw error;
-        if (!this.#makeRoom(this.heap.regionBytes) && !this.#evictRegion()) return false;
+        if (!this.room.make(this.heap.regionBytes) && !this.room.evictRegion()) return false;
       }
     }
   }
 
   // ---- room ----
 
-  /** Bytes of the regions, tables included, that the cache holds now. On its own heap: all the heap holds. */
-  get bytes(): number {
-    if (this.config.ownsHeap) return this.heap.committedBytes;
-    let bytes = this.store.index.bytes;
-    for (const generation of this.policy.generations) bytes += this.heap.regions.generationBytes(generation);
-    for (const generation of this.policy.extraGenerations) {
-      bytes += this.heap.regions.generationBytes(generation);
-    }
-    return bytes;
-  }
-
   /** Places a block for the loaded key and the value in hand, evicting as needed. -1 if the heap has no room. */
   #allocate(generation: Generation, flags: number): Address | -1 {
     const { store, heap } = this;
     const bytes = store.payloadBytes((flags & HAS_TTL) !== 0, this.#writer.length) + 24;
-    if (heap.regions.roomIn(generation) < bytes) this.#makeRoom(bytes);
+    if (heap.regions.roomIn(generation) < bytes) this.room.make(bytes);
     for (;;) {
       try {
         return store.allocate(generation, flags, this.#writer.length);
       } catch (error) {
         if (!(error instanceof HeapFullError)) throw error;
         // Free regions that do not lie together, or a shared heap filled by others.
-        if (!this.#evictRegion()) return -1;
+        if (!this.room.evictRegion()) return -1;
       }
     }
-  }
-
-  /** Whether what is free suffices for a block of `bytes` that needs a region of its own. */
-  #hasRoom(bytes: number): boolean {
-    const { heap, config } = this;
-    const regions = Math.ceil(bytes / heap.regionBytes);
-    if (heap.regions.freeRegions < SPARE_REGIONS + regions) return false;
-    return (
-      config.ownsHeap || this.bytes + (regions + SPARE_REGIONS - 1) * heap.regionBytes <= config.maxBytes
-    );
-  }
-
-  /** Compacts, or evicts until there is room for `bytes`. @returns whether anything was done. */
-  #makeRoom(bytes: number): boolean {
-    if (this.#hasRoom(bytes)) return false;
-    const startMs = this.heap.pauses.start();
-    const before = this.store.liveBytes;
-    const evictedBefore = this.evictions;
-    this.#busy = true;
-    let worked = false;
-    try {
-      while (!this.#hasRoom(bytes)) {
-        if (!compact(this.store, this.policy) && !this.#evictRegion()) break;
-        worked = true;
-      }
-    } finally {
-      this.#busy = false;
-    }
-    this.heap.pauses.record('evict', startMs);
-    if (this.evictions > evictedBefore && channels.evict.hasSubscribers) {
-      channels.evict.publish({
-        cache: this.config.name,
-        entries: this.evictions - evictedBefore,
-        bytes: before - this.store.liveBytes,
-      });
-    }
-    return worked;
-  }
-
-  /** Evicts until a region has come free, or one's bytes have gone. @returns false if nothing is left. */
-  #evictRegion(): boolean {
-    const { heap, store } = this;
-    const free = heap.regions.freeRegions;
-    const enough = store.liveBytes - heap.regionBytes;
-    if (!this.evictOne()) return false;
-    while (heap.regions.freeRegions <= free && store.liveBytes > enough && this.evictOne());
-    return true;
   }
 
   #relieve(askedBytes: number): void {
-    if (!this.#busy && !this.#encoding) this.#makeRoom(askedBytes);
+    if (!this.room.busy && !this.#encoding) this.room.make(askedBytes);
   }
 
   /** Evicts one entry. @returns false if there is none. */
@@ -456,17 +357,17 @@ export class CacheEngine<K extends CacheKey, V> {
   /** The entry that goes next, or -1. */
   victim(): Address | -1 {
     // Moving what is spared asks the heap for room, and the heap would ask us.
-    const wasBusy = this.#busy;
-    this.#busy = true;
+    const wasBusy = this.room.busy;
+    this.room.busy = true;
     try {
       return this.policy.victim();
     } finally {
-      this.#busy = wasBusy;
+      this.room.busy = wasBusy;
     }
   }
 
   evict(address: Address): void {
-    if (this.isStale(address)) {
+    if (this.expiry.isStale(address)) {
       this.remove(address, 'expire');
       return;
     }
@@ -508,7 +409,7 @@ export class CacheEngine<K extends CacheKey, V> {
   clear(): void {
     if (this.onGone !== undefined) {
       this.store.index.forEach((address) => {
-        this.onGone!(address, this.isStale(address) ? 'expire' : 'delete');
+        this.onGone!(address, this.expiry.isStale(address) ? 'expire' : 'delete');
       });
     }
     this.store.clear(this.policy.generations);

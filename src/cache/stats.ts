@@ -29,7 +29,7 @@ export function cacheStats<K extends CacheKey, V>(
 ): CacheStats {
   return {
     entries: engine.store.index.count,
-    bytes: engine.bytes,
+    bytes: engine.room.heldBytes,
     maxBytes: engine.config.maxBytes,
     liveBytes: engine.store.liveBytes,
     indexBytes: engine.store.index.bytes,

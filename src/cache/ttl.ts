@@ -1,14 +1,18 @@
 /**
  * A start and a ttl in two words. Up to 12 days both are milliseconds; a longer ttl, and its start, are counted
  * in units of 1024 ms (the ttl rounded up), to 34 years. The words wrap around: what must hold is that no entry
- * stays 24 days past its expiry, which the cache's purges see to.
+ * stays 12 days past its expiry, which the sweeps of expiry.ts see to.
  */
 const LONG = 0x40000000;
 const LONG_SHIFT = 10;
 const LONGEST_WORD = 0x3fffffff;
 
-/** An entry is looked at for expiry at least this often. */
-export const SWEEP_MS: number = 2 ** 30;
+/** Below this, about 12 days, a ttl is in milliseconds. */
+export const SHORT_TTL_MS: number = LONG;
+
+export function isLong(word: number): boolean {
+  return (word & LONG) !== 0;
+}
 
 export function ttlWord(ttlMs: number): number {
   if (ttlMs < LONG) return Math.ceil(ttlMs);

@@ -250,6 +250,23 @@ describe('ttl', () => {
     expect(cache.has('k')).toBe(false);
   });
 
+  it('stays over, however long ago it was', () => {
+    const day = 86_400_000;
+    for (const step of [5 * day, 11 * day, 25 * day, 49.71 * day]) {
+      const [cache, clock] = timed<number>();
+      cache
+        .set('short', 1, { ttl: 1000 })
+        .set('long', 2, { ttl: 400 * day })
+        .set('none', 3);
+      for (let passed = step; passed < 120 * day; passed += step) {
+        clock.ms += step;
+        cache.has('other');
+        expect(cache.has('short'), `${passed / day} days`).toBe(false);
+      }
+      expect([cache.get('long'), cache.get('none')]).toEqual([2, 3]);
+    }
+  });
+
   it('purgeStale removes what is over, and says whether anything was', () => {
     const gone: unknown[] = [];
     const [cache, clock] = timed<number>({ dispose: (_, key, reason) => gone.push([key, reason]) });
