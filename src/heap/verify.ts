@@ -169,9 +169,10 @@ function walkRegion(core: HeapCore, r: number): number {
   const start = r << space.regionShift;
   const end = start + usedUnits(core, r);
   const i32 = memory.i32[start >>> memory.slabShift]!;
-  // Blocks that moved away leave their bytes behind.
+  // Blocks that moved away leave their bytes behind, and so does a sweep, until the region as a whole is freed.
   const state = space.state[r]!;
-  const poisoned = state !== SOURCE && state !== FRAGMENTED && (space.pins[r]! & UNPOISONED) === 0;
+  const poisoned =
+    state !== SOURCE && state !== FRAGMENTED && state !== CONDEMNED && (space.pins[r]! & UNPOISONED) === 0;
   let handled = 0;
   let freed = 0;
   let address = start;

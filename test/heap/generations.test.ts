@@ -82,7 +82,7 @@ describe('generations', () => {
   it('are swept in slices: a step ends within its region, and what is left stays stale', () => {
     let nowMs = 0;
     // Every look at the clock finds the budget spent.
-    const heap = small({ regionBytes: 8192, debug: false, clock: { nowMs: () => nowMs++, unixMs: () => 0 } });
+    const heap = small({ regionBytes: 8192, clock: { nowMs: () => nowMs++, unixMs: () => 0 } });
     const generation = heap.newGeneration();
     const refs = Array.from({ length: 1100 }, () => heap.allocate(8, generation));
     heap.releaseGeneration(generation);
@@ -95,6 +95,27 @@ describe('generations', () => {
     expect(steps).toBeGreaterThanOrEqual(4);
     expect(heap.stats().regions.condemned).toBe(0);
     for (const ref of refs) expect(() => heap.free(ref)).toThrow(StaleRefError);
+    heap.verify();
+  });
+
+  it('can be released half evacuated: what moved away before is no write to a dead block', () => {
+    let nowMs = 0;
+    const heap = small({
+      regionBytes: 8192,
+      cycleBytes: 1024,
+      settleCycles: 0,
+      wasteThreshold: 0,
+      clock: { nowMs: () => (nowMs += 0.2), unixMs: () => 0 },
+    });
+    const refs = Array.from({ length: 1100 }, () => heap.allocate(8, 1));
+    for (const [i, ref] of refs.entries()) if (i % 2 === 0) heap.free(ref);
+    for (let i = 0; i < 400 && heap.stats().totals.bytesEvacuated === 0; i++) {
+      heap.allocate(8, 15);
+      heap.step();
+    }
+    expect(heap.stats().totals.bytesEvacuated).toBeGreaterThan(0);
+    heap.releaseGeneration(1);
+    expect(heap.stats().regions.condemned).toBeGreaterThan(0);
     heap.verify();
   });
 

@@ -36,7 +36,9 @@ describe('the heap against a plain model', () => {
     let moves = 0;
     fc.assert(
       fc.property(geometry, fc.integer(), fc.integer({ min: 1, max: 1500 }), (options, seed, steps) => {
-        const model = new HeapModel({ ...options, clock: fastClock() }, seededRandom(seed));
+        // The heap draws its samples from a seed too: a failure must repeat itself.
+        const random = seededRandom(seed ^ 0x5bd1e995);
+        const model = new HeapModel({ ...options, clock: fastClock(), random }, seededRandom(seed));
         for (let i = 0; i < steps; i++) {
           model.step();
           model.check();
