@@ -76,11 +76,11 @@ export async function runApp(run: AppRun): Promise<AppEnd> {
   };
 }
 
-/** Every file must be a valid profile, and nothing else may lie there. */
+/** Every file must be a valid profile; what a killed process was just writing is hidden by its dot. */
 export function readProfiles(directory: string): Record<string, Profile> {
   let names: string[] = [];
   try {
-    names = readdirSync(directory);
+    names = readdirSync(directory).filter((name) => !name.startsWith('.'));
   } catch {}
   return Object.fromEntries(names.map((name) => [name, readProfile(join(directory, name))]));
 }
