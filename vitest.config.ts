@@ -5,7 +5,12 @@ const { ROLP_TEST_JSON_DIR: jsonDir, ROLP_TEST_SEED: seed } = process.env;
 
 export default defineConfig({
   // The workloads import the package by its name; the tests run them on the sources.
-  resolve: { alias: { 'rolp/heap': new URL('./src/heap/index.ts', import.meta.url).pathname } },
+  resolve: {
+    alias: {
+      'rolp/heap': new URL('./src/heap/index.ts', import.meta.url).pathname,
+      'rolp/profiler': new URL('./src/profiler/index.ts', import.meta.url).pathname,
+    },
+  },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'test/compat/**'],

@@ -24,6 +24,7 @@ export { buildProfile, currentProcess, type ProcessInfo, type ProfileOptions } f
 export { openFallbackSource } from './fallback-source.js';
 export { parseFramePatterns } from './frame-filter.js';
 export { createFrameResolver, type FrameOptions, type FrameResolver } from './frames.js';
+export * from './inference/index.js';
 export { NativeSource, nativeThreadStore, type ThreadRow, type ThreadStore } from './native-source.js';
 export { openSampleSource } from './open-source.js';
 export * from './profile.js';
