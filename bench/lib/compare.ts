@@ -1,6 +1,9 @@
 /**
  * What benches share: each implementation in a process of its own, alternated round by round in shuffled order,
- * medians, a bootstrap interval of a ratio of medians, a verdict, and the raw results kept as lines of JSON.
+ * figures with their intervals, verdicts, and the raw results kept as lines of JSON.
+ *
+ * Intervals are ours: the statistics packages at hand (simple-statistics, jstat) have no interval of a median and no
+ * cluster bootstrap.
  */
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync } from 'node:fs';
@@ -9,11 +12,23 @@ import { dirname } from 'node:path';
 export type Sample = Readonly<Record<string, number>>;
 export type Verdict = 'met' | 'short' | 'undecided';
 
+/** A figure with its interval. */
 export interface Interval {
   readonly value: number;
   readonly low: number;
   readonly high: number;
+  /** How sure it is that the true figure lies from low to high. */
+  readonly confidence: number;
 }
+
+const CONFIDENCE = 0.95;
+/** Five repeats' whole range holds the median with 94 %; what is less sure than that decides nothing. */
+const LEAST_CONFIDENCE = 0.9;
+const DRAWS = 2000;
+const [LOW, HIGH] = [49, 1950];
+const FEWEST_CLUSTERS = 6;
+/** The normal distribution's 97.5 % quantile. */
+const Z = 1.959964;
 
 /** Runs `script` and parses the last line of its output. @throws Error with its stderr if it fails. */
 export function runProcess(script: string, args: readonly string[], flags: readonly string[] = []): Sample {
@@ -55,39 +70,117 @@ export function alternate(plan: Plan): Record<string, Sample[]> {
 }
 
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
-function resample(values: readonly number[]): number[] {
+/**
+ * The median of repeats and the interval between two of them that holds the true median with at least 95 %
+ * (order statistics, no distribution assumed). Fewer than six repeats cannot give 95 %: their whole range
+ * is told, with the confidence that it has.
+ */
+export function estimate(values: readonly number[]): Interval {
+  const sorted = values.toSorted((a, b) => a - b);
+  const n = sorted.length;
+  if (n === 0) return { value: Number.NaN, low: Number.NaN, high: Number.NaN, confidence: 0 };
+  let cut = 0;
+  while (cut + 1 < n / 2 && coverage(n, cut + 1) >= CONFIDENCE) cut++;
+  return { value: median(sorted), low: sorted[cut]!, high: sorted[n - 1 - cut]!, confidence: coverage(n, cut) };
+}
+
+/** The chance that the median lies between the values `cut` places from either end of `n`. */
+function coverage(n: number, cut: number): number {
+  let outside = 0;
+  let ways = 1;
+  for (let k = 0; k <= cut; k++) {
+    outside += ways;
+    ways = (ways * (n - k)) / (k + 1);
+  }
+  return Math.max(0, 1 - (2 * outside) / 2 ** n);
+}
+
+function resample<T>(values: readonly T[]): T[] {
   return values.map(() => values[Math.floor(Math.random() * values.length)]!);
+}
+
+/** Sorted values of a statistic over redrawn data. */
+function redrawn(statistic: () => number): number[] {
+  return Array.from({ length: DRAWS }, statistic).sort((a, b) => a - b);
 }
 
 /** median(a) / median(b) with its 95 % bootstrap interval. */
 export function ratio(a: readonly number[], b: readonly number[]): Interval {
-  const draws = Array.from({ length: 2000 }, () => median(resample(a)) / median(resample(b)));
-  draws.sort((x, y) => x - y);
-  return { value: median(a) / median(b), low: draws[50]!, high: draws[1949]! };
+  const draws = redrawn(() => median(resample(a)) / median(resample(b)));
+  return {
+    value: median(a) / median(b),
+    low: draws[LOW]!,
+    high: draws[HIGH]!,
+    confidence: Math.min(CONFIDENCE, coverage(Math.min(a.length, b.length), 0)),
+  };
 }
 
-/** Whether the interval lies wholly on the right side of `target`. */
-export function verdict(interval: Interval, target: number, want: 'at least' | 'at most'): Verdict {
+/**
+ * A statistic of figures that come in clusters, such as the slices of one process, which are alike: how many clusters
+ * there are decides what is known, not how many figures. Its 95 % interval comes from redrawing whole clusters
+ * (Davison and Hinkley, Bootstrap Methods, 3.8). With few clusters that is too narrow, so the distances to its ends
+ * are stretched as Student's t asks. Fewer than `FEWEST_CLUSTERS` give no interval.
+ *
+ * @param statistic of all figures of the clusters drawn, in the clusters' order
+ */
+export function clustered<T>(
+  clusters: readonly (readonly T[])[],
+  statistic: (figures: readonly T[]) => number,
+): Interval {
+  const value = statistic(clusters.flat());
+  const n = clusters.length;
+  if (n < FEWEST_CLUSTERS) return { value, low: -Infinity, high: Infinity, confidence: 0 };
+  const draws = redrawn(() => statistic(resample(clusters).flat()));
+  const stretch = (studentT(n - 1) / Z) * Math.sqrt(n / (n - 1));
+  return {
+    value,
+    low: value - stretch * Math.max(0, value - draws[LOW]!),
+    high: value + stretch * Math.max(0, draws[HIGH]! - value),
+    confidence: CONFIDENCE,
+  };
+}
+
+/** The 97.5 % quantile of Student's t, within 0.5 % from 5 degrees of freedom on (Abramowitz and Stegun 26.7.5). */
+function studentT(freedom: number): number {
+  const [z3, z5, z7] = [Z ** 3, Z ** 5, Z ** 7];
+  return (
+    Z +
+    (z3 + Z) / 4 / freedom +
+    (5 * z5 + 16 * z3 + 3 * Z) / 96 / freedom ** 2 +
+    (3 * z7 + 19 * z5 + 17 * z3 - 15 * Z) / 384 / freedom ** 3
+  );
+}
+
+/** Whether the interval lies wholly on the right side of `target`; an interval to rely on there must be. */
+export function verdict(
+  { low, high, confidence }: Interval,
+  target: number,
+  want: 'at least' | 'at most',
+): Verdict {
+  if (!(confidence >= LEAST_CONFIDENCE)) return 'undecided';
   const [good, bad] =
-    want === 'at least'
-      ? [interval.low >= target, interval.high < target]
-      : [interval.high <= target, interval.low > target];
+    want === 'at least' ? [low >= target, high < target] : [high <= target, low > target];
   return good ? 'met' : bad ? 'short' : 'undecided';
 }
 
-/** One line of a report. */
+/** `1.02 [0.99, 1.05]`, with its confidence where that is not 95 %. */
+export function intervalText({ value, low, high, confidence }: Interval): string {
+  const shown = (x: number): string => (Math.abs(x) >= 1000 ? Math.round(x).toString() : x.toPrecision(3));
+  if (confidence === 0) return `${shown(value)} (too few for an interval)`;
+  const sure = confidence >= CONFIDENCE ? '' : ` with ${Math.floor(confidence * 100)} %`;
+  return `${shown(value)} [${shown(low)}, ${shown(high)}]${sure}`;
+}
+
+/** One line of a report: the verdict, what was measured, the figure with its interval, the target. */
 export function report(
   what: string,
   interval: Interval,
   want: 'at least' | 'at most',
   target: number,
 ): string {
-  const shown = (x: number): string => x.toPrecision(3);
-  const range = `${shown(interval.value)} (95 % ${shown(interval.low)} to ${shown(interval.high)})`;
-  return `${verdict(interval, target, want).padEnd(9)}  ${what}: ${range}, ${want} ${target}`;
+  return `${verdict(interval, target, want).padEnd(9)}  ${what}: ${intervalText(interval)}, ${want} ${target}`;
 }

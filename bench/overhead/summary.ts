@@ -1,5 +1,5 @@
+import { clustered, estimate, type Interval, intervalText, median, verdict } from '../lib/compare.js';
 import type { SliceRecord } from './records.js';
-import { type MedianInterval, medianInterval, ratioOfMeans, verdict } from './statistics.js';
 
 const CPU_LIMIT = 1.02;
 const P99_LIMIT = 1.05;
@@ -16,9 +16,9 @@ export function printSummary(slices: readonly SliceRecord[]): void {
   kinds.delete('off');
   const base = slices.filter(({ kind }) => kind === 'off');
   console.log(
-    `off: CPU ${number(medianInterval(base.map(cpuPerWork)).median)} us a request or run` +
-      `${base[0]?.p99Us == null ? '' : `, p99 ${number(medianInterval(base.map(({ p99Us }) => p99Us ?? 0)).median / 1000)} ms`}` +
-      `, RSS ${number(medianInterval(base.map(({ rssBytes }) => rssBytes)).median / 1e6)} MB, ${base.length} slices`,
+    `off: CPU ${number(median(base.map(cpuPerWork)))} us a request or run` +
+      `${base[0]?.p99Us == null ? '' : `, p99 ${number(median(base.map(({ p99Us }) => p99Us ?? 0)) / 1000)} ms`}` +
+      `, RSS ${number(median(base.map(({ rssBytes }) => rssBytes)) / 1e6)} MB, ${base.length} slices`,
   );
   for (const kind of kinds) printKind(kind, pairsOf(rounds, kind));
   const failures = slices.reduce((sum, slice) => sum + slice.failures, 0);
@@ -36,40 +36,36 @@ function pairsOf(rounds: ReadonlyMap<number, ReadonlyMap<string, SliceRecord>>, 
 }
 
 function printKind(kind: string, pairs: readonly Pair[]): void {
-  const cpu = medianInterval(pairs.map(([slice, base]) => cpuPerWork(slice) / cpuPerWork(base)));
-  const means = ratioOfMeans(
-    pairs.map(([slice, base]) => [cpuPerWork(slice), cpuPerWork(base)]),
-    Math.random,
-  );
-  console.log(`${kind}: ${pairs.length} pairs`);
-  console.log(
-    `  CPU x ${interval(cpu)} (limit ${CPU_LIMIT}): ${verdict(cpu, CPU_LIMIT)}; of means x ${interval(means)}`,
-  );
+  const generations = [...new Set(pairs.map(([{ generation }]) => generation))];
+  const over = (of: (pair: Pair) => number): Interval =>
+    clustered(
+      generations.map((own) => pairs.filter(([{ generation }]) => generation === own).map(of)),
+      median,
+    );
+  const cpu = over(([slice, base]) => cpuPerWork(slice) / cpuPerWork(base));
+  console.log(`${kind}: ${pairs.length} pairs of slices, ${generations.length} of processes`);
+  console.log(`  CPU x ${intervalText(cpu)} (limit ${CPU_LIMIT}): ${verdict(cpu, CPU_LIMIT, 'at most')}`);
   if (pairs.every(([slice, base]) => slice.p99Us !== null && base.p99Us !== null)) {
-    const p99 = medianInterval(pairs.map(([slice, base]) => slice.p99Us! / base.p99Us!));
-    console.log(`  p99 x ${interval(p99)} (limit ${P99_LIMIT}): ${verdict(p99, P99_LIMIT)}`);
+    const p99 = over(([slice, base]) => slice.p99Us! / base.p99Us!);
+    console.log(`  p99 x ${intervalText(p99)} (limit ${P99_LIMIT}): ${verdict(p99, P99_LIMIT, 'at most')}`);
   }
   const settled = pairs.flatMap(([slice, base]) =>
     slice.settled === null || base.settled === null ? [] : [[slice.settled, base.settled] as const],
   );
-  const rss = medianInterval(settled.map(([own, base]) => (own.rssBytes - base.rssBytes) / 1e6));
-  const used = medianInterval(
+  const rss = estimate(settled.map(([own, base]) => (own.rssBytes - base.rssBytes) / 1e6));
+  const used = estimate(
     settled.map(
       ([own, base]) => (own.rssBytes - own.heapFreeBytes - base.rssBytes + base.heapFreeBytes) / 1e6,
     ),
   );
   console.log(
-    `  RSS after full GCs + ${interval(rss)} MB (limit ${RSS_LIMIT_MB}): ${verdict(rss, RSS_LIMIT_MB)}; ` +
-      `without V8's empty pages + ${interval(used)} MB; ${settled.length} processes of each`,
+    `  RSS after full GCs + ${intervalText(rss)} MB (limit ${RSS_LIMIT_MB}): ${verdict(rss, RSS_LIMIT_MB, 'at most')}; ` +
+      `without V8's empty pages + ${intervalText(used)} MB; ${settled.length} processes of each`,
   );
 }
 
 function cpuPerWork({ cpuUs, work }: SliceRecord): number {
   return cpuUs / work;
-}
-
-function interval({ median, low, high }: MedianInterval): string {
-  return `${number(median)} [${number(low)}, ${number(high)}]`;
 }
 
 function number(value: number): string {

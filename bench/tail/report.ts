@@ -84,7 +84,7 @@ function dataOf(group: Group, results: readonly ProcessResult[], text: string): 
       labels: [...PAUSE_QUANTILES.map((q) => `p${Number((q * 100).toFixed(5))}`), 'worst'],
       series: figures.map((f) => ({
         name: f.variant,
-        values: [...f.pauseQuantiles.map(orNull), orNull(f.worstPause.median)],
+        values: [...f.pauseQuantiles.map(orNull), orNull(f.worstPause.value)],
       })),
     },
     pauseIntervals: {
@@ -101,7 +101,7 @@ function dataOf(group: Group, results: readonly ProcessResult[], text: string): 
     normalised: figures.map((f) => ({
       name: f.variant,
       capacity: orNull(heap?.capacity && f.capacity && f.capacity / heap.capacity),
-      rss: orNull(heap && f.peakRssMb.median / heap.peakRssMb.median),
+      rss: orNull(heap && f.peakRssMb.value / heap.peakRssMb.value),
     })),
     table: text,
   };

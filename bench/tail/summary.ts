@@ -1,6 +1,7 @@
+import { estimate, type Interval } from '../lib/compare.js';
 import type { Group } from './plan.js';
 import type { Pause, ProcessResult } from './spec.js';
-import { type Estimate, estimate, latencyQuantile, mergedLatency, quantile } from './statistics.js';
+import { latencyQuantile, mergedLatency, quantile } from './statistics.js';
 
 export const PAUSE_QUANTILES = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999];
 export const LATENCY_QUANTILES = [0.5, 0.99, 0.999, 0.9999, 0.99999];
@@ -13,18 +14,18 @@ export interface VariantFigures {
   readonly invalid: number;
   readonly rate: number | undefined;
   readonly capacity: number | undefined;
-  readonly worstPause: Estimate;
-  readonly worstScavenge: Estimate;
-  readonly worstMarkCompact: Estimate;
-  readonly worstRolp: Estimate;
+  readonly worstPause: Interval;
+  readonly worstScavenge: Interval;
+  readonly worstMarkCompact: Interval;
+  readonly worstRolp: Interval;
   readonly pauses: number;
   /** Share of the time measured spent in pauses. */
   readonly pausedShare: number;
   readonly pauseQuantiles: readonly (number | undefined)[];
   readonly latencyQuantiles: readonly (number | undefined)[];
   readonly worstLatency: number | undefined;
-  readonly peakRssMb: Estimate;
-  readonly cpuShare: Estimate;
+  readonly peakRssMb: Interval;
+  readonly cpuShare: Interval;
 }
 
 export function figuresOf(group: Group, results: readonly ProcessResult[]): VariantFigures[] {
@@ -35,7 +36,7 @@ export function figuresOf(group: Group, results: readonly ProcessResult[]): Vari
     const closed = own.find(({ spec }) => spec.phase === 'closed');
     const lengths = valid.flatMap((result) => measuredPauses(result).map((pause) => pause.ms));
     const sorted = lengths.toSorted((a, b) => a - b);
-    const worst = (kinds: (pause: Pause) => boolean): Estimate =>
+    const worst = (kinds: (pause: Pause) => boolean): Interval =>
       estimate(
         valid.map((result) =>
           Math.max(
@@ -96,7 +97,7 @@ export function arenaAgainstSingle(results: readonly ProcessResult[]): string {
   };
   const peak = ({ samples }: ProcessResult): number => Math.max(...samples.map((s) => s.offHeapUsedMb));
   const line = (what: string, of: (result: ProcessResult) => number): string =>
-    `arena ${digits(estimate(arena.map(of)).median)}, single ${digits(estimate(single.map(of)).median)}: ${what}\n`;
+    `arena ${digits(estimate(arena.map(of)).value)}, single ${digits(estimate(single.map(of)).value)}: ${what}\n`;
   return (
     line('bytes evacuated per byte allocated', perAllocated) +
     line("rolp's own pauses, p99 (the longest where there are too few), ms", longPauses) +
@@ -124,15 +125,15 @@ export function tableOf(figures: readonly VariantFigures[]): string {
     f.invalid > 0 ? `${f.variant} (${f.invalid} invalid)` : f.variant,
     f.capacity === undefined ? '-' : Math.round(f.capacity).toString(),
     withInterval(f.worstPause),
-    digits(f.worstScavenge.median),
-    digits(f.worstMarkCompact.median),
-    digits(f.worstRolp.median),
+    digits(f.worstScavenge.value),
+    digits(f.worstMarkCompact.value),
+    digits(f.worstRolp.value),
     digits(f.pauseQuantiles[PAUSE_QUANTILES.indexOf(0.99)]),
     digits(f.pausedShare * 100),
     ...f.latencyQuantiles.map(digits),
     digits(f.worstLatency),
-    digits(f.peakRssMb.median),
-    digits(f.cpuShare.median * 100),
+    digits(f.peakRssMb.value),
+    digits(f.cpuShare.value * 100),
   ]);
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]!.length)),
@@ -144,10 +145,10 @@ export function tableOf(figures: readonly VariantFigures[]): string {
   return [line(header), ...rows.map(line)].join('\n');
 }
 
-function withInterval(value: Estimate): string {
-  if (Number.isNaN(value.median)) return '-';
-  if (value.low === value.high) return digits(value.median);
-  return `${digits(value.median)} [${digits(value.low)}, ${digits(value.high)}]`;
+function withInterval(value: Interval): string {
+  if (Number.isNaN(value.value)) return '-';
+  if (value.low === value.high) return digits(value.value);
+  return `${digits(value.value)} [${digits(value.low)}, ${digits(value.high)}]`;
 }
 
 export function digits(value: number | undefined): string {

@@ -1,6 +1,7 @@
+import { estimate, type Interval, verdict } from '../lib/compare.js';
 import type { Group } from './plan.js';
 import type { ProcessResult } from './spec.js';
-import { type Estimate, estimate, latencyQuantile, mergedLatency } from './statistics.js';
+import { latencyQuantile, mergedLatency } from './statistics.js';
 import { digits, measuredPauses } from './summary.js';
 
 /** What the project has set itself: `arena` over `heap` on V8's defaults, at --full (factors, at most). */
@@ -14,49 +15,39 @@ const PEAK_RSS = 0.8;
 /** Where even keeping nothing pauses too long for the factor, this times the floor's worst pause will do. */
 const TIMES_FLOOR = 1.5;
 
-export type Verdict = 'met' | 'short' | 'undecided';
-
-/** @param most whether the figure must be at most (or at least) the target */
-export function verdictOf({ low, high }: Estimate, target: number, most: boolean): Verdict {
-  if (Number.isNaN(low)) return 'undecided';
-  const [better, worse] = most ? [high <= target, low > target] : [low >= target, high < target];
-  if (better) return 'met';
-  return worse ? 'short' : 'undecided';
-}
-
 /** One line a target; none where the group lacks `heap` or `arena`. */
 export function verdictsOf(group: Group, results: readonly ProcessResult[]): string[] {
   const target = TARGETS[group.workload];
   const names = group.variants.map(({ name }) => name);
   if (target === undefined || !names.includes('heap') || !names.includes('arena')) return [];
-  const ratio = (phase: 'open' | 'closed', of: (result: ProcessResult) => number, base = 'heap'): Estimate =>
+  const ratio = (phase: 'open' | 'closed', of: (result: ProcessResult) => number, base = 'heap'): Interval =>
     ratioOf(results, phase, base, of);
   const pause = ratio('open', worstPause);
-  const line = (what: string, figure: Estimate, limit: number, most: boolean): string =>
-    `${verdictOf(figure, limit, most).padEnd(9)} ${what}: ${shown(figure)} of heap's, wanted ${most ? 'at most' : 'at least'} ${limit}`;
+  const line = (what: string, figure: Interval, limit: number, want: 'at most' | 'at least'): string =>
+    `${verdict(figure, limit, want).padEnd(9)} ${what}: ${shown(figure)} of heap's, wanted ${want} ${limit}`;
   const lines = [
-    line('worst pause', pause, target.worstPause, true),
-    line('p99.9 latency', ratio('open', p999), target.p999, true),
+    line('worst pause', pause, target.worstPause, 'at most'),
+    line('p99.9 latency', ratio('open', p999), target.p999, 'at most'),
     line(
       'throughput',
       ratio('closed', (result) => result.throughput),
       THROUGHPUT,
-      false,
+      'at least',
     ),
     line(
       'peak RSS',
       ratio('open', (result) => result.peakRssMb),
       PEAK_RSS,
-      true,
+      'at most',
     ),
   ];
-  if (names.includes('floor') && verdictOf(pause, target.worstPause, true) !== 'met') {
+  if (names.includes('floor') && verdict(pause, target.worstPause, 'at most') !== 'met') {
     const overFloor = ratio('open', worstPause, 'floor');
-    const verdict = verdictOf(overFloor, TIMES_FLOOR, true);
+    const overFloorVerdict = verdict(overFloor, TIMES_FLOOR, 'at most');
     lines.splice(
       1,
       0,
-      `${verdict.padEnd(9)} or: ${shown(overFloor)} of floor's worst pause, at most ${TIMES_FLOOR}`,
+      `${overFloorVerdict.padEnd(9)} or: ${shown(overFloor)} of floor's worst pause, at most ${TIMES_FLOOR}`,
     );
   }
   return lines;
@@ -76,7 +67,7 @@ function ratioOf(
   phase: 'open' | 'closed',
   base: string,
   figure: (result: ProcessResult) => number,
-): Estimate {
+): Interval {
   const find = (variant: string, repeat: number): ProcessResult | undefined =>
     results.find(({ spec }) => spec.variant === variant && spec.phase === phase && spec.repeat === repeat);
   const ratios: number[] = [];
@@ -89,6 +80,6 @@ function ratioOf(
   return estimate(ratios.filter((ratio) => !Number.isNaN(ratio)));
 }
 
-function shown({ median, low, high }: Estimate): string {
-  return low === high ? digits(median) : `${digits(median)} [${digits(low)}, ${digits(high)}]`;
+function shown({ value, low, high }: Interval): string {
+  return low === high ? digits(value) : `${digits(value)} [${digits(low)}, ${digits(high)}]`;
 }

@@ -3,16 +3,14 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closedLoop, openLoop, Server } from '../../bench/tail/loops.js';
 import { parseOptions } from '../../bench/tail/options.js';
 import { closedSpecs, groupsOf, openSpecs } from '../../bench/tail/plan.js';
 import { disagreements, RunFolder } from '../../bench/tail/run.js';
 import type { ProcessResult } from '../../bench/tail/spec.js';
-import { estimate, quantile } from '../../bench/tail/statistics.js';
+import { quantile } from '../../bench/tail/statistics.js';
 import { figuresOf } from '../../bench/tail/summary.js';
-import { verdictOf } from '../../bench/tail/verdicts.js';
 import type { Engine } from '../../workloads/common/index.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -61,22 +59,6 @@ describe('the bench’s statistics', () => {
     expect(quantile(samples.slice(0, 999), 0.99)).toBeUndefined();
     expect(quantile([], 0.5)).toBeUndefined();
   });
-
-  it('has intervals that hold the median as often as they say', () => {
-    expect(estimate([3, 1, 2, 5, 4, 6])).toMatchObject({ median: 3.5, low: 1, high: 6 });
-    expect(estimate([3, 1, 2, 5, 4, 6]).confidence).toBeCloseTo(0.969, 3);
-    expect(estimate([3, 1, 2]).confidence).toBeCloseTo(0.75, 3);
-    expect(estimate(Array.from({ length: 9 }, (_, i) => i))).toMatchObject({ median: 4, low: 1, high: 7 });
-    expect(estimate([]).median).toBeNaN();
-    fc.assert(
-      fc.property(fc.array(fc.double({ noNaN: true }), { minLength: 6, maxLength: 40 }), (values) => {
-        const { low, median, high, confidence } = estimate(values);
-        expect(low <= median && median <= high).toBe(true);
-        expect(confidence).toBeGreaterThanOrEqual(0.95);
-      }),
-      { seed: 1 },
-    );
-  });
 });
 
 /** Answers with the operation's number; stops the program at one of them. */
@@ -91,18 +73,6 @@ function engineThatStops(atOp: number, ms: number): Engine {
     },
   };
 }
-
-describe('a verdict', () => {
-  it('is undecided while its interval straddles the figure', () => {
-    const figure = { median: 0.5, low: 0.4, high: 0.6, confidence: 0.97 };
-    expect(verdictOf(figure, 0.7, true)).toBe('met');
-    expect(verdictOf(figure, 0.5, true)).toBe('undecided');
-    expect(verdictOf(figure, 0.3, true)).toBe('short');
-    expect(verdictOf(figure, 0.3, false)).toBe('met');
-    expect(verdictOf(figure, 0.7, false)).toBe('short');
-    expect(verdictOf(estimate([]), 0.7, true)).toBe('undecided');
-  });
-});
 
 describe('the loops', () => {
   it('charges a stop to every operation that it delays', async () => {
