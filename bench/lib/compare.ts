@@ -70,7 +70,7 @@ export function alternate(plan: Plan): Record<string, Sample[]> {
 }
 
 export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
+  const sorted = Float64Array.from(values).sort();
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
@@ -85,7 +85,12 @@ export function estimate(values: readonly number[]): Interval {
   if (n === 0) return { value: Number.NaN, low: Number.NaN, high: Number.NaN, confidence: 0 };
   let cut = 0;
   while (cut + 1 < n / 2 && coverage(n, cut + 1) >= CONFIDENCE) cut++;
-  return { value: median(sorted), low: sorted[cut]!, high: sorted[n - 1 - cut]!, confidence: coverage(n, cut) };
+  return {
+    value: median(sorted),
+    low: sorted[cut]!,
+    high: sorted[n - 1 - cut]!,
+    confidence: coverage(n, cut),
+  };
 }
 
 /** The chance that the median lies between the values `cut` places from either end of `n`. */
@@ -162,8 +167,7 @@ export function verdict(
   want: 'at least' | 'at most',
 ): Verdict {
   if (!(confidence >= LEAST_CONFIDENCE)) return 'undecided';
-  const [good, bad] =
-    want === 'at least' ? [low >= target, high < target] : [high <= target, low > target];
+  const [good, bad] = want === 'at least' ? [low >= target, high < target] : [high <= target, low > target];
   return good ? 'met' : bad ? 'short' : 'undecided';
 }
 

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clustered, estimate, intervalText, median, ratio, report, verdict } from '../../bench/lib/compare.js';
+import {
+  clustered,
+  estimate,
+  intervalText,
+  median,
+  ratio,
+  report,
+  verdict,
+} from '../../bench/lib/compare.js';
 
 /** A repeatable source of normally distributed numbers. */
 function normals(seed: number): () => number {
@@ -31,14 +39,18 @@ describe('the median of repeats', () => {
 });
 
 describe('figures in clusters', () => {
-  /** The share of 100 experiments that have the true median, 1, in the interval. */
-  function held(clusters: number, between: number, interval: (figures: number[][]) => [number, number]): number {
+  /** The share of 100 experiments that have the true median, 1, in the interval; five figures a cluster. */
+  function held(
+    clusters: number,
+    between: number,
+    interval: (figures: number[][]) => [number, number],
+  ): number {
     const normal = normals(clusters);
     let inside = 0;
     for (let experiment = 0; experiment < 100; experiment++) {
       const figures = Array.from({ length: clusters }, () => {
         const centre = 1 + between * normal();
-        return Array.from({ length: 3 }, () => centre + 0.05 * normal());
+        return Array.from({ length: 5 }, () => centre + 0.05 * normal());
       });
       const [low, high] = interval(figures);
       if (low <= 1 && 1 <= high) inside++;
@@ -59,11 +71,14 @@ describe('figures in clusters', () => {
     expect(held(6, 0.1, redrawn)).toBeGreaterThan(0.87);
     expect(held(12, 0.1, redrawn)).toBeGreaterThan(0.87);
     expect(held(10, 0, redrawn)).toBeGreaterThan(0.87);
-    expect(held(12, 0.1, asIfAlone)).toBeLessThan(0.85);
+    expect(held(12, 0.1, asIfAlone)).toBeLessThan(0.8);
   });
 
   it('have none when there are fewer than six clusters, however many figures', () => {
-    const few = clustered(Array.from({ length: 5 }, () => [1, 1.01, 0.99]), median);
+    const few = clustered(
+      Array.from({ length: 5 }, () => [1, 1.01, 0.99]),
+      median,
+    );
     expect(few).toMatchObject({ value: 1, confidence: 0 });
     expect(verdict(few, 2, 'at most')).toBe('undecided');
     expect(intervalText(few)).toBe('1.00 (too few for an interval)');
