@@ -32,6 +32,10 @@ export class Announcements<K, V> {
     return this.#dispose !== undefined || this.#disposeAfter !== undefined;
   }
 
+  get wantsInserted(): boolean {
+    return this.#onInsert !== undefined;
+  }
+
   gone(value: V, key: K, reason: DisposeReason): void {
     this.#gone.push({ value, key, reason });
   }

@@ -15,6 +15,9 @@ import type {
   Status,
 } from './types.js';
 
+/** What calls without options share: a fresh object each would be garbage. */
+const NONE: object = Object.freeze({});
+
 /**
  * A cache with lru-cache's names and meanings, whose entries lie as bytes on a generational heap: V8 neither copies
  * nor marks them, and `maxBytes` bounds what they truly take. A value that is read is a copy of what was set.
@@ -109,13 +112,13 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
    *
    * @throws UnencodableError, or what the codec throws: the older value stays; TypeError for a wrong key, ttl or size.
    */
-  set(key: K, value: V | undefined, options: SetOptions<K, V> = {}): this {
+  set(key: K, value: V | undefined, options: SetOptions<K, V> = NONE): this {
     this.trySet(key, value, options);
     return this;
   }
 
   /** `set` that says whether the value was stored (or, for `undefined`, whether the key is gone: always true). */
-  trySet(key: K, value: V | undefined, options: SetOptions<K, V> = {}): boolean {
+  trySet(key: K, value: V | undefined, options: SetOptions<K, V> = NONE): boolean {
     const { status } = options;
     if (status !== undefined) this.#begin(status, 'set', key, value);
     if (value === undefined) {
@@ -140,6 +143,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     if (request.ttlMs !== this.ttl) checkInteger('ttl', request.ttlMs, 0);
     request.startMs = request.ttlMs === 0 ? 0 : (options.start ?? engine.expiry.nowMs());
     request.keepTtl = options.noUpdateTTL ?? this.noUpdateTTL;
+    request.compares = options.status !== undefined || this.#told.wantsInserted;
     request.noDispose = options.noDisposeOnSet ?? this.noDisposeOnSet;
     request.size = 0;
     if (engine.isSized) request.size = this.#sizeFor(key, value, options);
@@ -175,7 +179,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   }
 
   /** The value, a copy; `undefined` if there is none or it is stale. Counts as use. */
-  get(key: K, options: GetOptions<K, V> = {}): V | undefined {
+  get(key: K, options: GetOptions<K, V> = NONE): V | undefined {
     const engine = this.#engine;
     const { status } = options;
     if (status !== undefined) this.#begin(status, 'get', key);
@@ -187,9 +191,9 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     }
     if (engine.expiry.isStale(address)) return this.#getStale(address, options);
     this.#hits++;
-    engine.policy.hit(address);
+    engine.hit(address);
     if (options.updateAgeOnGet ?? this.updateAgeOnGet) engine.expiry.restart(address);
-    const value = engine.valueOf(address);
+    const value = engine.read(address);
     if (status !== undefined) {
       status.get = 'hit';
       status.value = value;
@@ -220,7 +224,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   }
 
   /** Whether there is a value that is not stale. Does not count as use. */
-  has(key: K, options: HasOptions<K, V> = {}): boolean {
+  has(key: K, options: HasOptions<K, V> = NONE): boolean {
     const engine = this.#engine;
     const { status } = options;
     if (status !== undefined) this.#begin(status, 'has', key);
@@ -236,7 +240,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   }
 
   /** The value without counting as use, and without deleting it if it is stale. */
-  peek(key: K, options: PeekOptions<K, V> = {}): V | undefined {
+  peek(key: K, options: PeekOptions<K, V> = NONE): V | undefined {
     const engine = this.#engine;
     const { status } = options;
     if (status !== undefined) this.#begin(status, 'peek', key);
@@ -387,7 +391,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   }
 
   /** The first value, in the order of `keys`, for which `test` is true; found, it counts as used. */
-  find(test: (value: V, key: K, cache: this) => boolean, options: GetOptions<K, V> = {}): V | undefined {
+  find(test: (value: V, key: K, cache: this) => boolean, options: GetOptions<K, V> = NONE): V | undefined {
     for (const [key, value] of this.entries()) if (test(value, key, this)) return this.get(key, options);
     return undefined;
   }

@@ -1,10 +1,17 @@
-import { type Address, type Generation, type GenerationalHeap, HeapFullError } from '../heap/index.js';
+import {
+  type Address,
+  type Generation,
+  type GenerationalHeap,
+  HeapFullError,
+  type RecordReader,
+} from '../heap/index.js';
 import { channels } from './channels.js';
-import { UnencodableError } from './codecs/codec.js';
+import { type Codec, UnencodableError } from './codecs/codec.js';
 import { ByteWriter } from './codecs/writer.js';
-import { ALTERNATIVE, HAS_TTL } from './entry.js';
+import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL, valueWord } from './entry.js';
 import { EntryStore } from './entry-store.js';
 import { Expiry } from './expiry.js';
+import { Front } from './front.js';
 import { HeapValues } from './heap-values.js';
 import type { CacheKey } from './key.js';
 import type { CacheConfig } from './options.js';
@@ -17,6 +24,10 @@ import type { DisposeReason, PolicyName } from './types.js';
 
 /** An entry may take at most this share of maxBytes: a larger one would empty the cache for itself. */
 const LARGEST_SHARE = 1 / 4;
+/** A value written over a longer one may leave so many bytes unused, rather than be written elsewhere. */
+const SLACK_BYTES = 16;
+/** Larger entries stay out of the front: it is bounded by count. */
+const MAX_FRONT_BYTES = 4096;
 
 export const REFUSED = 0;
 export const ADDED = 1;
@@ -32,6 +43,8 @@ export class PutRequest {
   /** The entry's size; 0: its true bytes. */
   size: number = 0;
   noDispose: boolean = false;
+  /** Whether somebody will be told if the value is the one that was there. */
+  compares: boolean = false;
 }
 
 const POLICIES: Readonly<Record<PolicyName, (store: EntryStore) => Policy>> = {
@@ -61,6 +74,11 @@ export class CacheEngine<K extends CacheKey, V> {
   readonly #heapValues: HeapValues<V>;
   readonly #sizeWord: number;
   readonly #largestBytes: number;
+  readonly #codec: Codec<V>;
+  readonly #front: Front<V> | undefined;
+  readonly #reader: RecordReader | undefined;
+  /** Whether an entry's value may end before its block does. */
+  readonly #hasSlack: boolean;
   readonly #offPressure: () => void;
   #encoding: boolean = false;
 
@@ -69,7 +87,9 @@ export class CacheEngine<K extends CacheKey, V> {
     this.heap = config.heap;
     const linkWords = LINK_WORDS[config.policy];
     this.#sizeWord = config.maxEntrySize > 0 || config.sizeCalculation !== undefined ? linkWords : -1;
-    this.store = new EntryStore(config.heap, linkWords + (this.#sizeWord === -1 ? 0 : 1), seed);
+    const fixedWords = linkWords + (this.#sizeWord === -1 ? 0 : 1);
+    this.store = new EntryStore(config.heap, fixedWords, config.codec.bind === undefined ? 0 : 1, seed);
+    this.#reader = config.codec.bind?.(config.heap, this.store.changes);
     this.policy = POLICIES[config.policy](this.store);
     this.expiry = new Expiry(this.store, config.now, config.ttlResolution);
     this.room = new Room(this.store, this.policy, config, () => this.evictOne());
@@ -79,6 +99,12 @@ export class CacheEngine<K extends CacheKey, V> {
       removed: (address) => this.#forget(address),
     };
     this.#heapValues = new HeapValues<V>(config.maxHeapValues);
+    this.#codec = config.codec;
+    const { front } = config;
+    if (front !== undefined) this.#front = new Front<V>(this.store.keys, front.entries, front.freeze);
+    this.store.front = this.#front as Front<unknown> | undefined;
+    // Where sizes are counted, an entry's is that of its value.
+    this.#hasSlack = config.codec.delimitsItself === true && this.#sizeWord === -1;
     this.#largestBytes = Math.floor(config.maxBytes * LARGEST_SHARE);
     // On a heap of its own the cache makes room before it asks for it; on a shared one others may ask.
     this.#offPressure = config.ownsHeap ? () => {} : this.heap.onPressure((asked) => this.#relieve(asked));
@@ -90,8 +116,13 @@ export class CacheEngine<K extends CacheKey, V> {
   find(key: K): Address | -1 {
     this.#refuseReentry();
     if (this.expiry.sweepIsDue()) this.#sweep();
-    this.store.keys.load(key);
-    return this.store.index.find();
+    const { store } = this;
+    store.keys.load(key);
+    if (store.front !== undefined) {
+      const hot = store.front.find();
+      if (hot !== -1) return hot;
+    }
+    return store.index.find();
   }
 
   #sweep(): void {
@@ -102,12 +133,41 @@ export class CacheEngine<K extends CacheKey, V> {
     if (this.#encoding) throw new Error('a codec, getter or toJSON must not use the cache that is encoding');
   }
 
+  /** Counts a use of the entry, unless that changes nothing any more. */
+  hit(address: Address): void {
+    if ((this.store.markOf(address) & FREQUENCY_MASK) !== this.policy.saturated) this.policy.hit(address);
+  }
+
+  /** The value of the entry that `find` has just found: a copy, a view, or, with a front, what others get too. */
+  read(address: Address): V {
+    const front = this.#front;
+    if (front === undefined)
+      return this.#reader === undefined ? this.valueOf(address) : this.#viewOf(address);
+    if (front.holds(address)) return front.value();
+    const value = this.valueOf(address);
+    // What is kept on V8's heap is the caller's own object.
+    const isCopy = (this.store.markOf(address) & ALTERNATIVE) === 0;
+    if (isCopy && this.heap.byteLengthAt(address) <= MAX_FRONT_BYTES) front.offer(address, value);
+    return value;
+  }
+
+  #viewOf(address: Address): V {
+    const { store } = this;
+    if ((store.markOf(address) & ALTERNATIVE) !== 0) return this.valueOf(address);
+    return this.#reader!.view(address >>> store.memory.slabShift, store.valueStart(address)) as V;
+  }
+
   /** The entry's value: a copy. */
   valueOf(address: Address): V {
-    const { store } = this;
-    const start = store.valueStart(address);
-    if ((store.markOf(address) & ALTERNATIVE) !== 0) return this.#heapValues.get(this.#heapIdOf(address));
-    return this.config.codec.decode(store.u8Of(address), start, store.valueEnd(address));
+    const { memory, fixedWords, valueAlign } = this.store;
+    const slab = address >>> memory.slabShift;
+    const i32 = memory.i32[slab]!;
+    const at = (address & memory.slabMask) << memory.wordShift;
+    if ((i32[at]! & ALTERNATIVE) !== 0) return this.#heapValues.get(this.#heapIdOf(address));
+    const start = valueWord(i32, at, fixedWords, valueAlign) << 2;
+    if (this.#reader !== undefined) return this.#reader.decode(slab, start) as V;
+    const end = this.#hasSlack ? start : this.store.valueEnd(address);
+    return this.#codec.decode(memory.u8[slab]!, start, end, memory.view[slab]!);
   }
 
   #heapIdOf(address: Address): number {
@@ -154,7 +214,7 @@ export class CacheEngine<K extends CacheKey, V> {
     this.#writer.reset();
     this.#encoding = true;
     try {
-      this.config.codec.encode(value, this.#writer);
+      this.#codec.encode(value, this.#writer);
       return 0;
     } catch (error) {
       if (!this.config.keepOnHeap || !(error instanceof UnencodableError)) throw error;
@@ -197,8 +257,9 @@ export class CacheEngine<K extends CacheKey, V> {
     if (existing === -1) return this.#add(flags, size, request);
     const { store } = this;
     const kept = (flags | store.markOf(existing)) & ALTERNATIVE;
-    const result = kept === 0 && store.sameValue(existing, this.#writer) ? UPDATED : REPLACED;
-    return this.#rewrite(existing, flags, payload, size, request, result);
+    const compares = kept === 0 && (request.compares || this.onGone !== undefined);
+    const same = compares && store.sameValue(existing, this.#writer, this.#hasSlack);
+    return this.#rewrite(existing, flags, payload, size, request, same ? UPDATED : REPLACED);
   }
 
   #add(flags: number, size: number, request: PutRequest): number {
@@ -232,7 +293,7 @@ export class CacheEngine<K extends CacheKey, V> {
     const tells = result === REPLACED && !request.noDispose && this.onGone !== undefined;
     const oldPayload = heap.byteLengthAt(at);
     const sameHead = ((store.markOf(at) ^ flags) & HAS_TTL) === 0;
-    if (!sameHead || !heap.regions.resize(at, payload)) {
+    if (!sameHead || !this.#fitsInPlace(at, oldPayload, payload)) {
       return this.#rewriteElsewhere(at, flags, size, request, result, tells);
     }
     if (tells) {
@@ -241,13 +302,19 @@ export class CacheEngine<K extends CacheKey, V> {
       this.onGone!(at, 'set');
       heap.regions.resize(at, payload);
     }
+    this.#front?.drop(store.keys.hash, at);
     this.#dropHeapValue(at);
     if (this.#sizeWord !== -1) this.calculatedSize += size - this.sizeOf(at);
     store.setAlternative(at, flags);
     this.#fill(at, flags, size, request, at);
-    this.policy.hit(at);
+    this.hit(at);
     this.#afterGrowth();
     return result;
+  }
+
+  #fitsInPlace(at: Address, oldPayload: number, payload: number): boolean {
+    if (this.#hasSlack && payload <= oldPayload && payload + SLACK_BYTES >= oldPayload) return true;
+    return this.heap.regions.resize(at, payload);
   }
 
   #rewriteElsewhere(
@@ -275,7 +342,8 @@ export class CacheEngine<K extends CacheKey, V> {
     if (this.#sizeWord !== -1) this.calculatedSize += size - this.sizeOf(from);
     this.#fill(to, flags, size, request, from);
     this.policy.rewritten(from, to);
-    store.index.replace(hash, from, to);
+    this.#front?.drop(hash, from);
+    store.reindex(hash, from, to);
     store.abandon(from);
     store.held = -1;
     this.#afterGrowth();

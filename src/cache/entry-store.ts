@@ -7,7 +7,8 @@ import {
   type SlabMemory,
 } from '../heap/index.js';
 import type { ByteWriter } from './codecs/writer.js';
-import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL, HEADER_WORDS, keyWord, LONG_KEY } from './entry.js';
+import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL, HEADER_WORDS, keyWord, LONG_KEY, valueWord } from './entry.js';
+import type { Front } from './front.js';
 import { type CacheKey, KeyScratch } from './key.js';
 import { KeyIndex } from './key-index.js';
 
@@ -31,18 +32,25 @@ export class EntryStore {
   readonly memory: SlabMemory;
   /** Words in front of an entry's ttl and key: links of the policy, then the size. */
   readonly fixedWords: number;
+  readonly valueAlign: number;
+  /** Element 0 counts what may have moved or changed an entry: who reads in place asks whether it still may. */
+  readonly changes: Int32Array = new Int32Array(1);
   /** Bytes of all entries' blocks. */
   liveBytes: number = 0;
   /** An address that the caller holds over an allocation; follows the block if the heap moves it. */
   held: Address | -1 = -1;
   listener: EntryListener | undefined;
+  /** Decoded values, if the cache keeps any: told where entries go. */
+  front: Front<unknown> | undefined;
   /** Whether an entry has outlived its ttl: such a one is never spared. */
   isStale: (address: Address) => boolean = () => false;
   readonly #owner: OwnerId;
   #releasing: boolean = false;
 
-  constructor(heap: GenerationalHeap, fixedWords: number, seed: number) {
+  /** @param valueAlign 1 if values lie at multiples of 8 bytes, else 0: of 4. */
+  constructor(heap: GenerationalHeap, fixedWords: number, valueAlign: number, seed: number) {
     this.heap = heap;
+    this.valueAlign = valueAlign;
     this.memory = heap.memory;
     this.fixedWords = fixedWords;
     this.keys = new KeyScratch(heap.memory, fixedWords, seed);
@@ -54,7 +62,7 @@ export class EntryStore {
   }
 
   #moved(from: Address, to: Address): void {
-    this.index.replace(this.keys.hashAt(to), from, to);
+    this.reindex(this.keys.hashAt(to), from, to);
     if (this.held === from) this.held = to;
     this.listener?.moved(from, to);
   }
@@ -63,7 +71,20 @@ export class EntryStore {
     if (this.#releasing) return;
     this.listener?.removed(address);
     this.liveBytes -= this.heap.regions.blockBytes(address);
-    this.index.remove(this.keys.hashAt(address), address);
+    this.#unindex(this.keys.hashAt(address), address);
+  }
+
+  /** The entry at `from` lies at `to` now, its value the same. */
+  reindex(hash: number, from: Address, to: Address): void {
+    this.changes[0]!++;
+    this.index.replace(hash, from, to);
+    this.front?.moved(hash, from, to);
+  }
+
+  #unindex(hash: number, address: Address): void {
+    this.changes[0]!++;
+    this.index.remove(hash, address);
+    this.front?.drop(hash, address);
   }
 
   // ---- reading ----
@@ -87,16 +108,10 @@ export class EntryStore {
 
   /** Index of the value's first byte in `u8Of(address)`. */
   valueStart(address: Address): number {
-    const i32 = this.i32Of(address);
-    const at = this.wordOf(address);
-    const mark = i32[at]! & 0xffff;
-    const key = at + keyWord(mark, this.fixedWords);
-    const short = mark >>> 7;
-    const keyBytes = short === LONG_KEY ? i32[key - 1]! : short;
-    return (key + ((keyBytes + 3) >>> 2)) << 2;
+    return valueWord(this.i32Of(address), this.wordOf(address), this.fixedWords, this.valueAlign) << 2;
   }
 
-  /** One past the value's last byte. */
+  /** One past the value's last byte, or what a value that delimits itself has left over. */
   valueEnd(address: Address): number {
     return this.heap.payloadAt(address) + this.heap.byteLengthAt(address);
   }
@@ -118,7 +133,7 @@ export class EntryStore {
   setAlternative(address: Address, flags: number): void {
     const i32 = this.i32Of(address);
     const at = this.wordOf(address);
-    i32[at] = (i32[at]! & ~ALTERNATIVE) | (flags & ALTERNATIVE);
+    if (((i32[at]! ^ flags) & ALTERNATIVE) !== 0) i32[at] = i32[at]! ^ ALTERNATIVE;
   }
 
   /** Word `n` of the fixed words. */
@@ -145,7 +160,8 @@ export class EntryStore {
   payloadBytes(hasTtl: boolean, valueBytes: number): number {
     const { words, byteLength } = this.keys;
     const head = this.fixedWords + (hasTtl ? 2 : 0) + (byteLength >= LONG_KEY ? 1 : 0);
-    return (head + words) * 4 + valueBytes;
+    // The header's two words change nothing about odd and even.
+    return ((head + words + this.valueAlign) & ~this.valueAlign) * 4 + valueBytes;
   }
 
   /**
@@ -166,8 +182,9 @@ export class EntryStore {
     return address;
   }
 
-  /** Writes a value's bytes over what the entry has; the lengths must agree. */
+  /** Writes a value's bytes over what the entry has. */
   writeValue(address: Address, value: ByteWriter): void {
+    this.changes[0]!++;
     const start = this.valueStart(address);
     const { length } = value;
     if (length > LOOP_BYTES) {
@@ -185,10 +202,11 @@ export class EntryStore {
     }
   }
 
-  /** Whether the entry's value is these bytes. */
-  sameValue(address: Address, value: ByteWriter): boolean {
+  /** Whether the entry's value is these bytes, or, with slack, begins with them: a value that delimits itself. */
+  sameValue(address: Address, value: ByteWriter, hasSlack: boolean): boolean {
     const start = this.valueStart(address);
-    if (this.valueEnd(address) - start !== value.length) return false;
+    const over = this.valueEnd(address) - start - value.length;
+    if (over < 0 || (over > 0 && !hasSlack)) return false;
     const u8 = this.u8Of(address);
     for (let i = 0; i < value.length; i++) if (u8[start + i] !== value.u8[i]) return false;
     return true;
@@ -202,7 +220,7 @@ export class EntryStore {
 
   /** Takes an entry out. */
   remove(address: Address): void {
-    this.index.remove(this.keys.hashAt(address), address);
+    this.#unindex(this.keys.hashAt(address), address);
     this.abandon(address);
   }
 
@@ -230,7 +248,7 @@ export class EntryStore {
     }
     this.#copyPayload(address, to, payload);
     this.liveBytes += heap.regions.blockBytes(to) - bytes;
-    this.index.replace(this.keys.hashAt(to), address, to);
+    this.reindex(this.keys.hashAt(to), address, to);
     if (this.held === address) this.held = to;
     heap.freeOwned(address);
     return to;
@@ -251,6 +269,7 @@ export class EntryStore {
 
   /** Drops all entries of `generations` and the index without looking at them. */
   clear(generations: readonly Generation[]): void {
+    this.changes[0]!++;
     this.#releasing = true;
     try {
       for (const generation of generations) this.heap.releaseGeneration(generation, { keep: true });
@@ -259,13 +278,16 @@ export class EntryStore {
     }
     this.liveBytes = 0;
     this.index.clear();
+    this.front?.clear();
   }
 
   /** Gives everything back to the heap. The store must not be used afterwards. */
   dispose(generations: readonly Generation[]): void {
+    this.changes[0]!++;
     this.#releasing = true;
     for (const generation of generations) this.heap.releaseGeneration(generation);
     this.heap.unregisterOwner(this.#owner);
     this.index.dispose();
+    this.front?.clear();
   }
 }

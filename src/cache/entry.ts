@@ -9,6 +9,7 @@ import { HEADER_BYTES } from '../heap/index.js';
  *              [start, ttl]            only if hasTtl: see ttl.ts
  *              [keyBytes]              only if the 9 bits do not hold it
  *              key, padded with zeroes to 4 bytes
+ *              [0]                     only if values lie at multiples of 8 bytes, and this one would not
  *              value, to the block's end
  *
  * So an entry costs the heap's 8 bytes and its share of the index (about 7), key and value apart.
@@ -46,4 +47,17 @@ export function keyWord(mark: number, fixedWords: number): number {
     ((mark & HAS_TTL) === 0 ? 0 : 2) +
     (mark >>> KEY_BYTES_SHIFT === LONG_KEY ? 1 : 0)
   );
+}
+
+/**
+ * The word at which the value of the entry begins whose header is at word `at` of `i32`.
+ *
+ * @param align 1 if values lie at even words, else 0. Headers do.
+ */
+export function valueWord(i32: Int32Array, at: number, fixedWords: number, align: number): number {
+  const mark = i32[at]! & 0xffff;
+  const key = at + keyWord(mark, fixedWords);
+  const short = mark >>> KEY_BYTES_SHIFT;
+  const keyBytes = short === LONG_KEY ? i32[key - 1]! : short;
+  return (key + ((keyBytes + 3) >>> 2) + align) & ~align;
 }

@@ -7,6 +7,7 @@
  */
 export { ArenaCache } from './arena-cache.js';
 export { type Codec, type CustomCodec, UnencodableError } from './codecs/codec.js';
+export { recordCodec } from './codecs/record.js';
 export { ByteWriter } from './codecs/writer.js';
 export type { CacheKey } from './key.js';
 export type { CacheStats } from './stats.js';
@@ -16,6 +17,7 @@ export type {
   DisposeReason,
   Disposer,
   EntryInfo,
+  FrontOptions,
   GetOptions,
   HasOptions,
   Inserter,

@@ -179,6 +179,15 @@ export class KeyScratch {
     return true;
   }
 
+  /** Whether the entry at `address` has this key. */
+  matchesAt(address: number): boolean {
+    const memory = this.#memory;
+    return this.matches(
+      memory.i32[address >>> memory.slabShift]!,
+      (address & memory.slabMask) << memory.wordShift,
+    );
+  }
+
   /** Writes the key's words from word `at` of `i32`. */
   write(i32: Int32Array, at: number): void {
     const words = this.words;

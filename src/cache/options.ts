@@ -4,7 +4,7 @@ import type { Codec } from './codecs/codec.js';
 import { bytesCodec, customCodec, jsonCodec, stringCodec } from './codecs/simple.js';
 import { structuredCodec } from './codecs/structured.js';
 import type { CacheKey } from './key.js';
-import type { CacheOptions, PolicyName } from './types.js';
+import type { CacheOptions, FrontOptions, PolicyName } from './types.js';
 
 const KiB = 1024;
 const DEFAULT_BYTES = 64 * KiB * KiB;
@@ -32,6 +32,8 @@ export interface CacheConfig<K extends CacheKey, V> {
   readonly sizeCalculation: ((value: V, key: K) => number) | undefined;
   readonly policy: PolicyName;
   readonly codec: Codec<V>;
+  /** Undefined: none. */
+  readonly front: { readonly entries: number; readonly freeze: boolean } | undefined;
   readonly keepOnHeap: boolean;
   readonly maxHeapValues: number;
   readonly ttlResolution: number;
@@ -52,6 +54,28 @@ function resolveCodec<V>(codec: CacheOptions<CacheKey, V>['codec']): Codec<V> {
   return 'name' in codec ? codec : customCodec(codec);
 }
 
+const FRONT_ENTRIES = 4096;
+
+function resolveFront(
+  front: CacheOptions<CacheKey, unknown>['front'],
+): CacheConfig<CacheKey, unknown>['front'] {
+  if (front === undefined || front === false || front === 0) return undefined;
+  if (front !== true && typeof front !== 'number' && (typeof front !== 'object' || front === null)) {
+    throw new TypeError(
+      `ArenaCache.front must be true, false, a count or { entries, freeze }, got ${typeof front}`,
+    );
+  }
+  const given: FrontOptions = front === true ? {} : typeof front === 'number' ? { entries: front } : front;
+  for (const name of Object.keys(given)) {
+    if (name !== 'entries' && name !== 'freeze')
+      throw new TypeError(`ArenaCache.front has no option '${name}'`);
+  }
+  return {
+    entries: checkInteger('ArenaCache.front.entries', given.entries ?? FRONT_ENTRIES, 4, 2 ** 20),
+    freeze: checkBoolean('ArenaCache.front.freeze', given.freeze ?? process.env.NODE_ENV !== 'production'),
+  };
+}
+
 function positive(name: string, value: number | undefined): number {
   return value === undefined || value === 0 ? 0 : checkInteger(`ArenaCache.${name}`, value, 1);
 }
@@ -65,6 +89,7 @@ const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions<CacheKey, unknown>
   'sizeCalculation',
   'policy',
   'codec',
+  'front',
   'onUnencodable',
   'maxHeapValues',
   'ttl',
@@ -116,6 +141,11 @@ export function resolveCacheOptions<K extends CacheKey, V>(options: CacheOptions
     most,
   );
   const maxSize = positive('maxSize', options.maxSize);
+  const codec = resolveCodec(options.codec);
+  const front = resolveFront(options.front);
+  if (front !== undefined && codec.bind !== undefined) {
+    throw new TypeError('ArenaCache.front: record views are read in place, there is nothing to keep');
+  }
   if (options.perf !== undefined) checkFunction('ArenaCache.perf.now', options.perf.now);
   const { perf = performance } = options;
   return {
@@ -127,7 +157,8 @@ export function resolveCacheOptions<K extends CacheKey, V>(options: CacheOptions
     maxEntrySize: positive('maxEntrySize', options.maxEntrySize) || maxSize,
     sizeCalculation: options.sizeCalculation,
     policy: checkOneOf('ArenaCache.policy', options.policy ?? 's3-fifo', ['s3-fifo', 'sieve', 'lru']),
-    codec: resolveCodec(options.codec),
+    codec,
+    front,
     keepOnHeap:
       checkOneOf('ArenaCache.onUnencodable', options.onUnencodable ?? 'throw', ['throw', 'heap']) === 'heap',
     maxHeapValues: checkInteger('ArenaCache.maxHeapValues', options.maxHeapValues ?? 1000, 1, 1e7),

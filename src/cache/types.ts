@@ -72,6 +72,13 @@ export interface EntryInfo<V> {
 export type Disposer<K, V> = (value: V, key: K, reason: DisposeReason) => void;
 export type Inserter<K, V> = (value: V, key: K, reason: InsertReason) => void;
 
+export interface FrontOptions {
+  /** Most values; rounded up to a power of two. Default 4096. */
+  readonly entries?: number;
+  /** Whether what `get` returns is frozen. Default: unless NODE_ENV is 'production'. */
+  readonly freeze?: boolean;
+}
+
 export interface CacheOptions<K extends CacheKey, V> {
   /** True bytes that the cache may take: entries, keys, index, everything. Default 64 MiB; at least 256 KiB. */
   readonly maxBytes?: number;
@@ -89,6 +96,11 @@ export interface CacheOptions<K extends CacheKey, V> {
   readonly policy?: PolicyName;
   /** Default 'structured': any plain data. See docs/cache.md. */
   readonly codec?: CodecName | CustomCodec<V> | Codec<V>;
+  /**
+   * Keeps the decoded values of the hottest entries, so that getting them again costs less. What `get` returns may
+   * then be one object for all: change nothing in it. See docs/cache.md. true: 4096 values. Default false.
+   */
+  readonly front?: boolean | number | FrontOptions;
   /** What to do with what the codec cannot encode: throw, or keep it on V8's heap. Default 'throw'. */
   readonly onUnencodable?: 'throw' | 'heap';
   /** Most values kept on V8's heap; the oldest of them goes. Default 1000. */

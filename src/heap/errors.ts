@@ -35,6 +35,19 @@ export class StaleRefError extends Error {
   }
 }
 
+/** A record's view was read after its owner had changed something: the record may lie elsewhere, or be another. */
+export class StaleViewError extends Error {
+  override readonly name: string = 'StaleViewError';
+  readonly code: string = 'ROLP_STALE_VIEW';
+
+  constructor() {
+    super(
+      'stale view: something was set, deleted or evicted since it was got; read its fields at once, get it again, ' +
+        'or keep a copy made by its toJSON()',
+    );
+  }
+}
+
 /** `verify()` found the heap broken. `place` says where, the message what. */
 export class HeapInvariantError extends Error {
   override readonly name: string = 'HeapInvariantError';

@@ -8,7 +8,7 @@
  */
 export type { Pin } from './block-heap.js';
 export * from './collections/index.js';
-export { HeapFullError, HeapInvariantError, StaleRefError } from './errors.js';
+export { HeapFullError, HeapInvariantError, StaleRefError, StaleViewError } from './errors.js';
 export type { GenerationCounters } from './generation-table.js';
 export { GenerationalHeap, type GenerationOptions } from './heap.js';
 export { AGE_COLUMNS, ageColumn, HEADER_BYTES } from './layout.js';

@@ -16,6 +16,8 @@ export class SlabMemory {
   readonly f64: Float64Array[] = [];
   readonly u64: BigUint64Array[] = [];
   readonly i64: BigInt64Array[] = [];
+  /** For what is not aligned to its size. */
+  readonly view: DataView[] = [];
   /**
    * Element 0 counts regions freed or released, element 1 those released and not yet swept. A block that moves or dies leaves a header of 0, so who
    * keeps an address may use it while the count is the same and the block's ref stands in the header.
@@ -50,5 +52,6 @@ export class SlabMemory {
     this.f64[slab] = new Float64Array(buffer, byteOffset);
     this.u64[slab] = new BigUint64Array(buffer, byteOffset);
     this.i64[slab] = new BigInt64Array(buffer, byteOffset);
+    this.view[slab] = new DataView(buffer, byteOffset);
   }
 }

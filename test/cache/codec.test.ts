@@ -2,10 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Codec } from '../../src/cache/codecs/codec.js';
 import { Shapes } from '../../src/cache/codecs/shapes.js';
 import { structuredCodec } from '../../src/cache/codecs/structured.js';
+import { StructuredEncoder } from '../../src/cache/codecs/structured-encoder.js';
 import { ByteWriter } from '../../src/cache/codecs/writer.js';
 import { ArenaCache, type CacheKey, UnencodableError } from '../../src/cache/index.js';
+
+function decoded(codec: Codec<unknown>, bytes: Uint8Array): unknown {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return codec.decode(bytes, 0, bytes.length, view);
+}
 
 function through<V>(value: V, compile = true): V {
   const codec = structuredCodec(compile);
@@ -14,7 +21,7 @@ function through<V>(value: V, compile = true): V {
   const copy = out.u8.slice(0, out.length);
   // What is read may not depend on the scratch, which the next set writes over.
   out.u8.fill(0xa5);
-  return codec.decode(copy, 0, copy.length) as V;
+  return decoded(codec, copy) as V;
 }
 
 const numbers = [
@@ -62,7 +69,7 @@ describe('the structured codec', () => {
           out.reset();
           codec.encode(value, out);
           const copy = out.u8.slice(0, out.length);
-          expect(codec.decode(copy, 0, copy.length)).toStrictEqual(value);
+          expect(decoded(codec, copy)).toStrictEqual(value);
         }),
         { numRuns: 2000, seed: 11 },
       );
@@ -198,27 +205,115 @@ describe('the structured codec', () => {
   it('bounds its shapes: objects used as maps are written with their keys', () => {
     const shapes = new Shapes();
     for (let i = 0; i < 10_000; i++) shapes.of({ [`key${i}`]: 1 });
-    expect(shapes.byId.length).toBe(4096);
-    expect(shapes.of({ key5: 1 })?.id).toBe(5);
+    expect(shapes.layouts.length).toBe(4096);
+    expect(shapes.of({ key5: 1 })?.layout?.id).toBe(5);
     const codec = structuredCodec();
     const out = new ByteWriter();
     for (let i = 0; i < 10_000; i++) {
       out.reset();
       const value = { [`key${i}`]: i };
       codec.encode(value, out);
-      expect(codec.decode(out.u8, 0, out.length)).toStrictEqual(value);
+      expect(decoded(codec, out.u8)).toStrictEqual(value);
     }
     const wide = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`k${i}`, i]));
     expect(through(wide)).toStrictEqual(wide);
+  });
+
+  it('widens a shape’s layout for values that do not fit it, and still reads those written before', () => {
+    const field = fc.oneof(
+      fc.constantFrom(0, -0, 1, -1, 2 ** 31, 0.5, Number.NaN, 'short', 'ş', 'x'.repeat(255), 'y'.repeat(256)),
+      fc.constantFrom<unknown>(
+        null,
+        undefined,
+        true,
+        5n,
+        [],
+        ['a'],
+        ['a', 'b', ''],
+        ['ş'],
+        ['z'.repeat(256)],
+      ),
+      fc.constantFrom<unknown>(
+        Array(16).fill('t'),
+        [1],
+        ['a', 1],
+        [['a']],
+        { in: 1 },
+        { in: 'x' },
+        new Date(1),
+      ),
+      fc.anything({ maxDepth: 1 }),
+    );
+    const object = fc.record({ a: field, b: field, c: field });
+    for (const compile of [true, false]) {
+      fc.assert(
+        fc.property(fc.array(object, { maxLength: 12 }), (objects) => {
+          const codec = structuredCodec(compile);
+          const out = new ByteWriter();
+          const written = objects.map((value) => {
+            out.reset();
+            codec.encode(value, out);
+            return out.u8.slice(0, out.length);
+          });
+          written.forEach((bytes, i) => {
+            expect(decoded(codec, bytes)).toStrictEqual(objects[i]);
+          });
+        }),
+        { numRuns: 1500, seed: 14 },
+      );
+    }
+  });
+
+  it('needs few layouts for a shape, and the same bytes whether compiled or not', () => {
+    const shapes = new Shapes();
+    const outs = [true, false].map((compile) => {
+      const codec = structuredCodec(compile);
+      const out = new ByteWriter();
+      const written: string[] = [];
+      for (let i = 0; i < 200; i++) {
+        out.reset();
+        codec.encode(
+          { n: i % 7 === 0 ? i : i / 7, s: `n${i}`, t: ['a', `t${i % 3}`], any: i % 5 ? i : null },
+          out,
+        );
+        written.push(Buffer.from(out.u8.subarray(0, out.length)).toString('hex'));
+      }
+      return written;
+    });
+    expect(outs[0]).toEqual(outs[1]);
+    const shape = shapes.of({ a: 1, b: 'x' })!;
+    for (const value of [0.5, 1, -0, 'text', 1, null, 0.5]) {
+      while (!shape.layout!.encode({ a: value, b: 'x' }, new StructuredEncoder(new ByteWriter(), shapes))) {
+        shapes.widen(shape, shape.layout!, 0, value);
+      }
+    }
+    expect(shapes.layouts.length).toBe(3);
+  });
+
+  it('reads a getter once for each layout tried, and takes what it gave', () => {
+    const codec = structuredCodec();
+    const out = new ByteWriter();
+    codec.encode({ a: 1 }, out);
+    let reads = 0;
+    const value = {
+      get a(): unknown {
+        return reads++ === 0 ? 1 : 'later';
+      },
+    };
+    out.reset();
+    codec.encode(value, out);
+    expect(reads).toBe(1);
+    expect(decoded(codec, out.u8)).toEqual({ a: 1 });
   });
 
   it('works where code may not be generated from strings', () => {
     const run = `
       const { ArenaCache } = await import('${new URL('../../dist/cache/index.js', import.meta.url).href}');
       const cache = new ArenaCache(); cache.set('k', { a: 1, b: ['x'] });
+      cache.set('k', { a: 0.5, b: ['x'] });
       console.log(JSON.stringify(cache.get('k')));`;
     const flags = ['--disallow-code-generation-from-strings', '--input-type=module', '-e', run];
-    expect(execFileSync(process.execPath, flags, { encoding: 'utf8' })).toBe('{"a":1,"b":["x"]}\n');
+    expect(execFileSync(process.execPath, flags, { encoding: 'utf8' })).toBe('{"a":0.5,"b":["x"]}\n');
   });
 });
 

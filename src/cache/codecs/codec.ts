@@ -1,3 +1,4 @@
+import type { GenerationalHeap, RecordReader } from '../../heap/index.js';
 import type { ByteWriter } from './writer.js';
 
 /**
@@ -6,8 +7,16 @@ import type { ByteWriter } from './writer.js';
  */
 export interface Codec<V> {
   readonly name: string;
+  /**
+   * Whether `decode` finds a value's end by itself: `end` may then lie further, so that a value grown a little
+   * shorter can be written over the old one. Default false.
+   */
+  readonly delimitsItself?: boolean;
   encode(value: V, out: ByteWriter): void;
-  decode(bytes: Uint8Array, start: number, end: number): V;
+  /** `view` is over the same bytes as `bytes`. */
+  decode(bytes: Uint8Array, start: number, end: number, view: DataView): V;
+  /** Given, values lie at multiples of 8 bytes and are read in place by what it returns. */
+  readonly bind?: (heap: GenerationalHeap, changes: Int32Array) => RecordReader;
 }
 
 /** A codec of the user's own: any bytes will do. `decode` gets a view that is valid during the call only. */

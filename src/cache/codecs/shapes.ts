@@ -1,17 +1,15 @@
-import type { StructuredDecoder } from './structured-decoder.js';
-import type { StructuredEncoder } from './structured-encoder.js';
+import { ANY, compiledLayout, kindOf, type Layout, walkedLayout, widened } from './layouts.js';
 
-/** Shapes beyond these bounds are written with their keys in each value: objects used as maps have no shape. */
-const MAX_SHAPES = 4096;
+/** Shapes and layouts beyond these bounds are written with their keys: objects used as maps have no shape. */
+const MAX_LAYOUTS = 4096;
 const MAX_KEYS = 48;
 const MAX_NODES = 32768;
 
 /** Objects with the same keys in the same order: their values go without keys. */
 export interface Shape {
-  readonly id: number;
   readonly keys: readonly string[];
-  readonly encode: (value: Record<string, unknown>, encoder: StructuredEncoder) => void;
-  readonly decode: (decoder: StructuredDecoder) => Record<string, unknown>;
+  /** How the latest of them lies; undefined once no more layouts may be had. */
+  layout: Layout | undefined;
 }
 
 interface Node {
@@ -31,11 +29,12 @@ function node(key: string, parent: Node | undefined): Node {
 }
 
 /**
- * The shapes that a codec has met, as a trie of keys. Code for a shape is compiled on first use, or, where code
- * generation from strings is disallowed, done by a loop. Never forgets: values in the cache need their shape.
+ * The shapes that a codec has met, as a trie of keys, each with the layouts its values took (layouts.ts). Code
+ * for a layout is compiled on first use, or, where code generation from strings is disallowed, done by a loop.
+ * Never forgets: values in the cache need their layout.
  */
 export class Shapes {
-  readonly byId: Shape[] = [];
+  readonly layouts: Layout[] = [];
   readonly #root: Node = node('', undefined);
   #nodes: number = 1;
   readonly #compile: boolean;
@@ -58,7 +57,7 @@ export class Shapes {
         at = child;
       }
     }
-    return at.shape ?? this.#add(at);
+    return at.shape ?? this.#add(at, value);
   }
 
   #child(at: Node, key: string): Node | undefined {
@@ -73,15 +72,28 @@ export class Shapes {
     return child;
   }
 
-  #add(last: Node): Shape | undefined {
-    if (this.byId.length >= MAX_SHAPES) return undefined;
+  #add(last: Node, value: Record<string, unknown>): Shape | undefined {
+    if (this.layouts.length >= MAX_LAYOUTS) return undefined;
     const keys: string[] = [];
     for (let at: Node = last; at.parent !== undefined; at = at.parent) keys.unshift(at.key);
-    const id = this.byId.length;
-    const shape = this.#compile ? compiled(id, keys) : interpreted(id, keys);
-    last.shape = shape;
-    this.byId.push(shape);
-    return shape;
+    const kinds = keys.map((key) => kindOf(value[key]));
+    last.shape = { keys, layout: this.#layout(keys, kinds) };
+    return last.shape;
+  }
+
+  #layout(keys: readonly string[], kinds: readonly number[]): Layout {
+    const id = this.layouts.length;
+    const layout = this.#compile ? compiledLayout(id, keys, kinds) : walkedLayout(id, keys, kinds);
+    this.layouts.push(layout);
+    return layout;
+  }
+
+  /** Gives a shape a layout in which field `index` can be `value`; the old one stays for what was written so. */
+  widen(shape: Shape, layout: Layout, index: number, value: unknown): void {
+    const full = this.layouts.length >= MAX_LAYOUTS;
+    const kinds = [...layout.kinds];
+    kinds[index] = full ? ANY : widened(kinds[index]!, value);
+    shape.layout = full ? undefined : this.#layout(shape.keys, kinds);
   }
 }
 
@@ -98,36 +110,4 @@ export function mayCompile(): boolean {
     }
   }
   return allowed;
-}
-
-/** Names as literals: keys are data of the user's and must not become code. */
-function compiled(id: number, keys: readonly string[]): Shape {
-  const names = keys.map((key) => JSON.stringify(key).replace(/[\u2028\u2029]/g, escapeSeparator));
-  const encode = names.map((name) => `e.value(o[${name}]);`).join('');
-  const decode = names.map((name) => `${name}:d.value()`).join(',');
-  return {
-    id,
-    keys,
-    encode: new Function('o', 'e', encode) as Shape['encode'],
-    decode: new Function('d', `return {${decode}};`) as Shape['decode'],
-  };
-}
-
-function escapeSeparator(separator: string): string {
-  return `\\u${separator.charCodeAt(0).toString(16)}`;
-}
-
-function interpreted(id: number, keys: readonly string[]): Shape {
-  return {
-    id,
-    keys,
-    encode(value, encoder) {
-      for (let i = 0; i < keys.length; i++) encoder.value(value[keys[i]!]);
-    },
-    decode(decoder) {
-      const value: Record<string, unknown> = {};
-      for (let i = 0; i < keys.length; i++) value[keys[i]!] = decoder.value();
-      return value;
-    },
-  };
 }

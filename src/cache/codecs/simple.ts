@@ -45,7 +45,7 @@ export const jsonCodec: Codec<unknown> = {
     stringCodec.encode(text, out);
   },
   decode(bytes, start, end) {
-    return JSON.parse(stringCodec.decode(bytes, start, end));
+    return JSON.parse(decodeText(bytes[start]!, bytes, start + 1, end));
   },
 };
 

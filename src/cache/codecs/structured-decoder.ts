@@ -1,25 +1,29 @@
 import type { Shapes } from './shapes.js';
 import * as tag from './structured-tags.js';
-import { decodeLatin1, decodeText } from './text.js';
+import { decodeKey, decodeLatin1, decodeText } from './text.js';
+
+const NOTHING = new DataView(new ArrayBuffer(0));
 
 /** Reads back what StructuredEncoder wrote. */
 export class StructuredDecoder {
   readonly #shapes: Shapes;
-  readonly #f64: Float64Array = new Float64Array(1);
-  readonly #f64Bytes: Uint8Array = new Uint8Array(this.#f64.buffer);
-  #bytes: Uint8Array = new Uint8Array(0);
-  #at: number = 0;
+  /** What is being read, and the place: open to the code of layouts. */
+  bytes: Uint8Array = new Uint8Array(0);
+  /** Over the same bytes. */
+  view: DataView = NOTHING;
+  at: number = 0;
   #objects: unknown[] | null = null;
 
   constructor(shapes: Shapes) {
     this.#shapes = shapes;
   }
 
-  root(bytes: Uint8Array, start: number): unknown {
-    this.#bytes = bytes;
-    this.#at = start;
+  root(bytes: Uint8Array, view: DataView, start: number): unknown {
+    this.bytes = bytes;
+    this.view = view;
+    this.at = start;
     if (bytes[start] !== tag.TRACKED) return this.value();
-    this.#at++;
+    this.at++;
     this.#objects = [];
     try {
       return this.value();
@@ -29,15 +33,15 @@ export class StructuredDecoder {
   }
 
   value(): unknown {
-    const t = this.#bytes[this.#at++]!;
+    const t = this.bytes[this.at++]!;
     if (t < tag.SHORT_STRING) return t;
     if (t < tag.SHORT_ARRAY) {
-      const start = this.#at;
-      this.#at = start + t - tag.SHORT_STRING;
-      return decodeLatin1(this.#bytes, start, this.#at);
+      const start = this.at;
+      this.at = start + t - tag.SHORT_STRING;
+      return decodeLatin1(this.bytes, start, this.at);
     }
     if (t < tag.SHORT_SHAPE) return this.#shortArray(t - tag.SHORT_ARRAY);
-    if (t < tag.NULL) return this.#shapes.byId[t - tag.SHORT_SHAPE]!.decode(this);
+    if (t < tag.NULL) return this.#shapes.layouts[t - tag.SHORT_SHAPE]!.decode(this);
     if (t === tag.FLOAT64) return this.#float();
     if (t === tag.INT32) return this.#int32();
     return this.#rare(t);
@@ -60,7 +64,7 @@ export class StructuredDecoder {
       case tag.ARRAY:
         return this.#array(this.#varint());
       case tag.SHAPE:
-        return this.#shapes.byId[this.#varint()]!.decode(this);
+        return this.#shapes.layouts[this.#varint()]!.decode(this);
       case tag.OBJECT:
         return this.#keyed(this.#met({}) as Record<string, unknown>);
       case tag.BARE_OBJECT:
@@ -97,43 +101,52 @@ export class StructuredDecoder {
   }
 
   #int32(): number {
-    const at = this.#at;
-    const bytes = this.#bytes;
-    this.#at = at + 4;
-    return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    const at = this.at;
+    this.at = at + 4;
+    return this.view.getInt32(at, true);
   }
 
   #float(): number {
-    const at = this.#at;
-    const from = this.#bytes;
-    const to = this.#f64Bytes;
-    to[0] = from[at]!;
-    to[1] = from[at + 1]!;
-    to[2] = from[at + 2]!;
-    to[3] = from[at + 3]!;
-    to[4] = from[at + 4]!;
-    to[5] = from[at + 5]!;
-    to[6] = from[at + 6]!;
-    to[7] = from[at + 7]!;
-    this.#at = at + 8;
-    return this.#f64[0]!;
+    const at = this.at;
+    this.at = at + 8;
+    return this.view.getFloat64(at, true);
   }
 
   #varint(): number {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
-      const byte = this.#bytes[this.#at++]!;
+      const byte = this.bytes[this.at++]!;
       value |= (byte & 0x7f) << shift;
       if (byte < 0x80) return value >>> 0;
     }
   }
 
   #text(form: number): string {
-    this.#at++;
+    this.at++;
     const length = this.#int32() >>> 0;
-    const start = this.#at;
-    this.#at = start + length;
-    return decodeText(form, this.#bytes, start, this.#at);
+    const start = this.at;
+    this.at = start + length;
+    return decodeText(form, this.bytes, start, this.at);
+  }
+
+  /** An array of short strings, of a layout. */
+  texts(): string[] {
+    const { bytes, at } = this;
+    const count = bytes[at]!;
+    let start = at + 1 + count;
+    if (count === 2) {
+      const middle = start + bytes[at + 1]!;
+      this.at = middle + bytes[at + 2]!;
+      return [decodeLatin1(bytes, start, middle), decodeLatin1(bytes, middle, this.at)];
+    }
+    const texts: string[] = [];
+    for (let i = 1; i <= count; i++) {
+      const end = start + bytes[at + i]!;
+      texts.push(decodeLatin1(bytes, start, end));
+      start = end;
+    }
+    this.at = start;
+    return texts;
   }
 
   /** An array of up to 15 elements, none of them a hole. */
@@ -152,8 +165,8 @@ export class StructuredDecoder {
     // A length that is far from what follows would make V8 use a slow dictionary: push instead.
     const array: unknown[] = this.#met([]);
     for (let i = 0; i < length; i++) {
-      if (this.#bytes[this.#at] === tag.HOLE) {
-        this.#at++;
+      if (this.bytes[this.at] === tag.HOLE) {
+        this.at++;
         array.length = i + 1;
       } else array.push(this.value());
     }
@@ -162,13 +175,21 @@ export class StructuredDecoder {
 
   #keyed(object: Record<string, unknown>): Record<string, unknown> {
     for (let n = this.#varint(); n > 0; n--) {
-      const key = this.value() as string;
+      const key = this.#key();
       const value = this.value();
       if (key !== '__proto__') object[key] = value;
       else
         Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
     }
     return object;
+  }
+
+  #key(): string {
+    const t = this.bytes[this.at]!;
+    if (t < tag.SHORT_STRING || t >= tag.SHORT_ARRAY) return this.value() as string;
+    const start = this.at + 1;
+    this.at = start + t - tag.SHORT_STRING;
+    return decodeKey(this.bytes, start, this.at);
   }
 
   #map(): Map<unknown, unknown> {
@@ -202,7 +223,7 @@ export class StructuredDecoder {
     if (this.#objects !== null) this.#objects[this.#objects.lastIndexOf(placeholder)] = error;
     const stack = this.value();
     Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
-    this.#at++;
+    this.at++;
     const own = this.#keyed({});
     for (const key of Object.keys(own)) {
       const enumerable = key !== 'name' && key !== 'cause';
@@ -212,13 +233,13 @@ export class StructuredDecoder {
   }
 
   #copied(length: number): ArrayBuffer {
-    const start = this.#at;
-    this.#at = start + length;
-    return this.#bytes.slice(start, start + length).buffer as ArrayBuffer;
+    const start = this.at;
+    this.at = start + length;
+    return this.bytes.slice(start, start + length).buffer as ArrayBuffer;
   }
 
   #typedArray(): unknown {
-    const kind = this.#bytes[this.#at++]!;
+    const kind = this.bytes[this.at++]!;
     const buffer = this.#copied(this.#varint());
     if (kind === tag.BUFFER_KIND) return this.#met(Buffer.from(buffer));
     return this.#met(new tag.TYPED_ARRAYS[kind]!(buffer));

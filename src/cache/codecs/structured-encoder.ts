@@ -1,6 +1,7 @@
-import type { Shapes } from './shapes.js';
+import { MAX_TEXT, MAX_TEXTS } from './layouts.js';
+import type { Shape, Shapes } from './shapes.js';
 import * as tag from './structured-tags.js';
-import { LATIN1, writeText } from './text.js';
+import { LATIN1, writeShort, writeText } from './text.js';
 import type { ByteWriter } from './writer.js';
 
 /** Deeper than this, a value is taken for one with cycles, and its objects are tracked. */
@@ -27,10 +28,11 @@ export function isPlainPrototype(prototype: object | null): boolean {
 export class StructuredEncoder {
   readonly out: ByteWriter;
   readonly #shapes: Shapes;
-  readonly #f64: Float64Array = new Float64Array(1);
-  readonly #f64Bytes: Uint8Array = new Uint8Array(this.#f64.buffer);
   #depth: number = 0;
   #references: Map<object, number> | null = null;
+  /** The field that did not fit its layout, and what it was. */
+  #misfit: number = 0;
+  #misfitValue: unknown;
 
   constructor(out: ByteWriter, shapes: Shapes) {
     this.out = out;
@@ -76,10 +78,7 @@ export class StructuredEncoder {
       }
       const at = out.length;
       u8[at] = tag.INT32;
-      u8[at + 1] = int;
-      u8[at + 2] = int >> 8;
-      u8[at + 3] = int >> 16;
-      u8[at + 4] = int >> 24;
+      out.view.setInt32(at + 1, int, true);
       out.length = at + 5;
       return;
     }
@@ -90,19 +89,8 @@ export class StructuredEncoder {
   #float(value: number): void {
     const { out } = this;
     out.ensure(8);
-    const { u8 } = out;
-    const at = out.length;
-    const bytes = this.#f64Bytes;
-    this.#f64[0] = value;
-    u8[at] = bytes[0]!;
-    u8[at + 1] = bytes[1]!;
-    u8[at + 2] = bytes[2]!;
-    u8[at + 3] = bytes[3]!;
-    u8[at + 4] = bytes[4]!;
-    u8[at + 5] = bytes[5]!;
-    u8[at + 6] = bytes[6]!;
-    u8[at + 7] = bytes[7]!;
-    out.length = at + 8;
+    out.view.setFloat64(out.length, value, true);
+    out.length += 8;
   }
 
   #string(value: string): void {
@@ -154,13 +142,59 @@ export class StructuredEncoder {
       this.#keyed(tag.OBJECT, value);
       return;
     }
+    this.#shaped(shape, value);
+  }
+
+  /** Writes an object by its shape's layout, in which its values may not fit: the shape gets a wider one then. */
+  #shaped(shape: Shape, value: Record<string, unknown>): void {
     const { out } = this;
-    if (shape.id <= tag.SHORT_SHAPE_MAX) out.byte(tag.SHORT_SHAPE + shape.id);
-    else {
-      out.byte(tag.SHAPE);
-      out.varint(shape.id);
+    const start = out.length;
+    for (let layout = shape.layout; layout !== undefined; layout = shape.layout) {
+      if (layout.id <= tag.SHORT_SHAPE_MAX) out.byte(tag.SHORT_SHAPE + layout.id);
+      else {
+        out.byte(tag.SHAPE);
+        out.varint(layout.id);
+      }
+      if (layout.encode(value, this)) return;
+      out.length = start;
+      this.#shapes.widen(shape, layout, this.#misfit, this.#misfitValue);
+      this.#misfitValue = undefined;
     }
-    shape.encode(value, this);
+    this.#keyed(tag.OBJECT, value);
+  }
+
+  // ---- for layouts ----
+
+  /** Notes what did not fit. */
+  misfit(index: number, value: unknown): false {
+    this.#misfit = index;
+    this.#misfitValue = value;
+    return false;
+  }
+
+  /** Appends a short string's characters and writes their count to byte `at`. False if it is no such string. */
+  text(value: string, at: number): boolean {
+    const { length } = value;
+    if (length > MAX_TEXT || !writeShort(value, this.out)) return false;
+    this.out.u8[at] = length;
+    return true;
+  }
+
+  /** Appends a short array of short strings: count, lengths, characters. False if it is none. */
+  texts(value: unknown): boolean {
+    if (!Array.isArray(value) || getPrototypeOf(value) !== Array.prototype) return false;
+    const { length } = value;
+    if (length > MAX_TEXTS) return false;
+    const { out } = this;
+    out.ensure(length + 1);
+    const at = out.length;
+    out.u8[at] = length;
+    out.length = at + length + 1;
+    for (let i = 0; i < length; i++) {
+      const text: unknown = value[i];
+      if (typeof text !== 'string' || !this.text(text, at + 1 + i)) return false;
+    }
+    return true;
   }
 
   #keyed(kind: number, value: Record<string, unknown>): void {

@@ -21,7 +21,7 @@ import type { ByteWriter } from './writer.js';
  * instances into plain objects without a word, and needs a walk of its own to say where in a value the fault
  * lies; it measured no faster (docs/cache.md).
  *
- * @param compile whether code may be compiled per shape; found out if left out.
+ * @param compile whether code may be compiled per layout; found out if left out.
  */
 export function structuredCodec(compile: boolean = mayCompile()): Codec<unknown> {
   const shapes = new Shapes(compile);
@@ -29,6 +29,7 @@ export function structuredCodec(compile: boolean = mayCompile()): Codec<unknown>
   let encoder: StructuredEncoder | undefined;
   return {
     name: 'structured',
+    delimitsItself: true,
     encode(value: unknown, out: ByteWriter): void {
       if (encoder === undefined || encoder.out !== out) encoder = new StructuredEncoder(out, shapes);
       const start = out.length;
@@ -40,8 +41,8 @@ export function structuredCodec(compile: boolean = mayCompile()): Codec<unknown>
         encodeTracked(encoder, value);
       }
     },
-    decode(bytes: Uint8Array, start: number): unknown {
-      return decoder.root(bytes, start);
+    decode(bytes: Uint8Array, start: number, _end: number, view: DataView): unknown {
+      return decoder.root(bytes, view, start);
     },
   };
 }

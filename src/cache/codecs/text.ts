@@ -1,15 +1,12 @@
+import { readText } from '../../heap/index.js';
 import type { ByteWriter } from './writer.js';
 
 /** Buffer's own text methods, which take any Uint8Array; @types/node does not declare them all. */
 interface TextMethods {
-  latin1Slice(start: number, end: number): string;
-  utf8Slice(start: number, end: number): string;
-  ucs2Slice(start: number, end: number): string;
   utf8Write(text: string, offset: number, length: number): number;
   ucs2Write(text: string, offset: number, length: number): number;
 }
-const { latin1Slice, utf8Slice, ucs2Slice, utf8Write, ucs2Write } =
-  Buffer.prototype as unknown as TextMethods;
+const { utf8Write, ucs2Write } = Buffer.prototype as unknown as TextMethods;
 
 export const LATIN1 = 0;
 export const UTF8 = 1;
@@ -17,8 +14,9 @@ export const UTF16 = 2;
 
 /** Up to here a loop beats the call into the platform. */
 const LOOP_CHARS = 64;
-/** Strings up to this length are looked up among those lately decoded. */
-const INTERNED_CHARS = 16;
+/** Strings, and keys, up to so many characters are looked up among those lately decoded. */
+const INTERNED_CHARS = 7;
+const INTERNED_KEY_CHARS = 24;
 const INTERNED_MASK = 1023;
 
 /**
@@ -29,19 +27,7 @@ const INTERNED_MASK = 1023;
 export function writeText(text: string, out: ByteWriter): number {
   const length = text.length;
   if (length <= LOOP_CHARS) {
-    out.ensure(length);
-    const { u8, length: at } = out;
-    let wide = 0;
-    for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i);
-      wide |= code;
-      u8[at + i] = code;
-    }
-    if (wide <= 0xff) {
-      out.length = at + length;
-      return LATIN1;
-    }
-    return writeUtf16(text, out);
+    return writeByLoop(text, out) ? LATIN1 : writeUtf16(text, out);
   }
   out.ensure(length * 3);
   const written = utf8Write.call(out.u8, text, out.length, length * 3);
@@ -53,6 +39,30 @@ export function writeText(text: string, out: ByteWriter): number {
   if (written >= length * 2 || !isWellFormed(text)) return writeUtf16(text, out);
   out.length += written;
   return UTF8;
+}
+
+function writeByLoop(text: string, out: ByteWriter): boolean {
+  const length = text.length;
+  out.ensure(length);
+  const { u8, length: at } = out;
+  let wide = 0;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    wide |= code;
+    u8[at + i] = code;
+  }
+  if (wide > 0xff) return false;
+  out.length = at + length;
+  return true;
+}
+
+/** Appends `text` as Latin-1; false, and nothing is appended, if it is not. */
+export function writeShort(text: string, out: ByteWriter): boolean {
+  if (text.length <= LOOP_CHARS) return writeByLoop(text, out);
+  const start = out.length;
+  if (writeText(text, out) === LATIN1) return true;
+  out.length = start;
+  return false;
 }
 
 function isWellFormed(text: string): boolean {
@@ -68,30 +78,52 @@ function writeUtf16(text: string, out: ByteWriter): number {
 }
 
 export function decodeText(form: number, bytes: Uint8Array, start: number, end: number): string {
-  if (form === LATIN1) return decodeLatin1(bytes, start, end);
-  return form === UTF8 ? utf8Slice.call(bytes, start, end) : ucs2Slice.call(bytes, start, end);
+  return readText(bytes, start, end - start, form);
 }
 
 const interned: string[] = new Array<string>(INTERNED_MASK + 1).fill('');
+/** Two words by slot: the characters, and in the last byte how many they are. */
+const internedWords: Int32Array = new Int32Array(2 * (INTERNED_MASK + 1));
 
 /**
- * Short strings repeat (tags, states, names of things): one decoded lately is handed out again, which costs less
- * than the call that makes a new one, and leaves nothing to collect.
+ * Very short strings repeat (tags, states): one decoded lately is handed out again, which costs less than making a
+ * new one, and leaves nothing to collect.
  */
 export function decodeLatin1(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start;
-  if (length > INTERNED_CHARS) return latin1Slice.call(bytes, start, end);
+  if (length > INTERNED_CHARS) return readText(bytes, start, length, LATIN1);
   if (length === 0) return '';
+  let low = 0;
+  let high = length << 24;
+  const middle = length < 4 ? end : start + 4;
+  for (let i = start, shift = 0; i < middle; i++, shift += 8) low |= bytes[i]! << shift;
+  for (let i = middle, shift = 0; i < end; i++, shift += 8) high |= bytes[i]! << shift;
+  const hash = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1);
+  const slot = (hash >>> 16) & INTERNED_MASK;
+  if (internedWords[2 * slot] === low && internedWords[2 * slot + 1] === high) return interned[slot]!;
+  const text = readText(bytes, start, length, LATIN1);
+  internedWords[2 * slot] = low;
+  internedWords[2 * slot + 1] = high;
+  interned[slot] = text;
+  return text;
+}
+
+const internedKeys: string[] = new Array<string>(INTERNED_MASK + 1).fill('');
+
+/** Keys of objects used as maps: a string that was a key before need not be made one again. */
+export function decodeKey(bytes: Uint8Array, start: number, end: number): string {
+  const length = end - start;
+  if (length <= INTERNED_CHARS || length > INTERNED_KEY_CHARS) return decodeLatin1(bytes, start, end);
   let hash = length;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x9e3779b1);
   const slot = (hash ^ (hash >>> 15)) & INTERNED_MASK;
-  const known = interned[slot]!;
+  const known = internedKeys[slot]!;
   if (known.length === length) {
     let i = 0;
     while (i < length && known.charCodeAt(i) === bytes[start + i]) i++;
     if (i === length) return known;
   }
-  const text = latin1Slice.call(bytes, start, end);
-  interned[slot] = text;
+  const text = readText(bytes, start, length, LATIN1);
+  internedKeys[slot] = text;
   return text;
 }

@@ -9,6 +9,7 @@ const KEPT_BYTES: number = 1 << 20;
 export class ByteWriter {
   u8: Uint8Array = new Uint8Array(FIRST_BYTES);
   i32: Int32Array = new Int32Array(this.u8.buffer);
+  view: DataView = new DataView(this.u8.buffer);
   length: number = 0;
 
   /** Empties the scratch; one that an odd large value had blown up is let go. */
@@ -31,6 +32,7 @@ export class ByteWriter {
   #use(u8: Uint8Array): void {
     this.u8 = u8;
     this.i32 = new Int32Array(u8.buffer);
+    this.view = new DataView(u8.buffer);
   }
 
   byte(value: number): void {

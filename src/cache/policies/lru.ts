@@ -17,6 +17,7 @@ interface Cursor {
  */
 export class LruPolicy implements Policy {
   readonly linkWords: number = 2;
+  readonly saturated: number = -1;
   readonly #store: EntryStore;
   readonly #queue: RegionQueue;
   #oldest: number = 0;

@@ -4,6 +4,8 @@ import type { Address, Generation } from '../../heap/index.js';
 export interface Policy {
   /** Words that it wants in front of each entry. */
   readonly linkWords: number;
+  /** The frequency of an entry (entry.ts) for which `hit` has nothing to do; -1 if there is none. */
+  readonly saturated: number;
   /** Generations that it uses, in the order in which entries leave: the next to go first. */
   readonly generations: readonly Generation[];
   /** Generations with what it remembers beside entries. */

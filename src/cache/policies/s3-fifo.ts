@@ -18,6 +18,7 @@ const MAX_FREQUENCY = 3;
  */
 export class S3FifoPolicy implements Policy {
   readonly linkWords: number = 0;
+  readonly saturated: number = MAX_FREQUENCY;
   readonly #store: EntryStore;
   readonly #small: RegionQueue;
   readonly #main: RegionQueue;

@@ -14,6 +14,7 @@ const VISITED = 1;
  */
 export class SievePolicy implements Policy {
   readonly linkWords: number = 0;
+  readonly saturated: number = VISITED;
   readonly #store: EntryStore;
   #ahead: RegionQueue;
   #passed: RegionQueue;

@@ -16,10 +16,13 @@ import { measureText, readText, writeText } from './text.js';
  * walking the schema; test/heap-records holds the two against each other.
  */
 
+/** Where the records lie that code is written for: a heap, or memory beside any. */
+export type RecordHome = Pick<GenerationalHeap, 'memory' | 'refTable'>;
+
 /** What the written code calls. */
 interface Kit {
   readonly memory: SlabMemory;
-  readonly heap: GenerationalHeap;
+  readonly heap: RecordHome;
   readonly fields: readonly Field[];
   readonly wrongValue: typeof wrongValue;
   readonly wrongGroup: typeof wrongGroup;
@@ -35,7 +38,7 @@ const KIT_NAMES =
   'memory, heap, fields, wrongValue, wrongGroup, measureText, measurePart, detached, writeText, writePart, ' +
   'readText, readPart';
 
-function kitOf(heap: GenerationalHeap, layout: RecordLayout): Kit {
+function kitOf(heap: RecordHome, layout: RecordLayout): Kit {
   const { memory } = heap;
   const { fields } = layout;
   return {
@@ -232,16 +235,17 @@ class CodecWriter {
   }
 
   decode(): string {
-    return `decode(s, at) { return ${this.#object(this.#layout.root)}; }`;
+    return `decode(s, at) { return ${valueExpression(this.#layout, this.#layout.root)}; }`;
   }
+}
 
-  #object(group: Group): string {
-    const members = group.members.map((member) => {
-      const value = isGroup(member) ? this.#object(member) : load(member, this.#index(member));
-      return `${JSON.stringify(nameOf(member))}: ${orNull(member, value)}`;
-    });
-    return `{ ${members.join(', ')} }`;
-  }
+/** The value of a field, or the plain object of a group, of the record at byte `at` of slab `s`. */
+export function valueExpression(layout: RecordLayout, member: Field | Group): string {
+  if (!isGroup(member)) return orNull(member, load(member, layout.fields.indexOf(member)));
+  const members = member.members.map(
+    (inner) => `${JSON.stringify(nameOf(inner))}: ${valueExpression(layout, inner)}`,
+  );
+  return orNull(member, `{ ${members.join(', ')} }`);
 }
 
 /** What is stored for a field that is null. */
@@ -252,7 +256,7 @@ function zero(field: Field): string {
 }
 
 /** @returns undefined where code may not be made from strings. */
-export function compileCodec(heap: GenerationalHeap, layout: RecordLayout): RecordCodec | undefined {
+export function compileCodec(heap: RecordHome, layout: RecordLayout): RecordCodec | undefined {
   const writer = new CodecWriter(layout);
   return run<RecordCodec>(heap, layout, `return { ${writer.encode()}, ${writer.decode()} };`);
 }
@@ -375,7 +379,7 @@ export function compileCursor<C extends typeof RecordCursor | CursorClass>(
   return make?.(base);
 }
 
-function run<T>(heap: GenerationalHeap, layout: RecordLayout, body: string): T | undefined {
+export function run<T>(heap: RecordHome, layout: RecordLayout, body: string): T | undefined {
   const source = `'use strict'; const { ${KIT_NAMES} } = kit; const { ${ARRAYS} } = memory, { chunks } = heap.refTable;\n${body}`;
   try {
     return new Function('kit', source)(kitOf(heap, layout)) as T;

@@ -17,3 +17,5 @@ export {
   type Schema,
   type Values,
 } from './schema.js';
+export { readText } from './text.js';
+export { type ByteSink, RecordEncoder, type RecordReader, RecordView, recordReader } from './view.js';
