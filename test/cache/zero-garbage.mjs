@@ -1,0 +1,39 @@
+// What a million sets leave on the JS heap, by kind of value: `node --expose-gc --trace-gc zero-garbage.mjs KIND`.
+// Prints the growth of the JS heap between BEGIN and END; the parent counts the collections in between. Keys and
+// values are made beforehand, but for `fresh-keys`, where the program builds a key each time: that is its garbage.
+import { ArenaCache } from '../../dist/cache/index.js';
+
+const kind = process.argv[2];
+const KEYS = 20_000;
+
+const values = {
+  string: (i) => `value ${i} ${'x'.repeat(i % 200)}`,
+  bytes: (i) => Buffer.alloc(i % 300, i),
+  object: (i) => ({ id: i, name: `name ${i}`, score: i / 7, tags: ['a', `t${i % 50}`], ok: i % 2 === 0 }),
+};
+const make = values[kind] ?? values.object;
+const codec = { string: 'string', bytes: 'bytes' }[kind] ?? 'structured';
+// Half of the keys do not fit: sets evict, too.
+const cache = new ArenaCache({ codec, maxBytes: 2 ** 20 });
+const keys = Array.from({ length: KEYS }, (_, i) => `key:${i}`);
+const made = Array.from({ length: 1000 }, (_, i) => make(i));
+const fresh = kind === 'fresh-keys' || kind === 'only-keys';
+let length = 0;
+
+function sets(count) {
+  for (let i = 0; i < count; i++) {
+    const n = (i * 7919) % KEYS;
+    const key = fresh ? `key:${n}` : keys[n];
+    if (kind === 'only-keys') length += key.length;
+    else cache.set(key, made[i % 1000]);
+  }
+}
+
+sets(1_000_000);
+globalThis.gc();
+const before = process.memoryUsage().heapUsed;
+process._rawDebug('BEGIN');
+sets(1_000_000);
+const grown = process.memoryUsage().heapUsed - before;
+process._rawDebug('END');
+process._rawDebug(`GROWN ${grown} EVICTED ${cache.stats().evictions} ${length}`);
