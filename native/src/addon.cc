@@ -115,6 +115,11 @@ void SetInterval(const Args& args) {
         "rolp: another tool has started V8's heap sampler, whose interval rolp must leave alone");
 }
 
+void SetBudget(const Args& args) {
+  const double percent = NumberOf(args.GetIsolate(), args[0]);
+  if (Sampler* sampler = SamplerOf(args)) sampler->SetBudget(percent);
+}
+
 void GcCycles(const Args& args) {
   if (Sampler* sampler = SamplerOf(args)) args.GetReturnValue().Set(sampler->cycles());
 }
@@ -242,6 +247,7 @@ void Initialize(v8::Local<v8::Object> exports, v8::Local<v8::Context> context) {
       {"poll", PollNow},
       {"setLevel", SetLevel},
       {"setInterval", SetInterval},
+      {"setBudget", SetBudget},
       {"gcCycles", GcCycles},
       {"threads", Threads},
       {"read", Read},

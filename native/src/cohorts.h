@@ -13,6 +13,7 @@ class PollBudget {
  public:
   explicit PollBudget(double percent) : share_(percent / 100) {}
 
+  void SetShare(double percent) { share_ = percent / 100; }
   bool unlimited() const { return share_ <= 0; }
   void CountCycle(uint64_t now_ns);
   void CountPoll(uint64_t now_ns, uint64_t poll_ns, bool forced);
@@ -47,6 +48,8 @@ class CohortDraw {
   CohortDraw(double budget_percent, double inclusion, uint64_t seed)
       : budget_(budget_percent), inclusion_(inclusion), random_(seed) {}
 
+  // Draws are unbiased whatever rule chose their probability from the past, so the budget may change at any time.
+  void SetBudget(double percent) { budget_.SetShare(percent); }
   // At the start of an epoch, whose boundary (id 0) is known without a poll.
   void Restart(uint64_t now_ns);
   // Without a known boundary there is no cohort until one has been polled.

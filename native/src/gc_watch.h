@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "pauses.h"
 
@@ -35,6 +36,9 @@ struct IsolateState {
   bool hooked = false;
   bool in_gc = false;
   Pause pause{};
+  size_t young_before_bytes = 0;
+  // Indices of V8's spaces for young objects; looked up once.
+  std::vector<size_t> young_spaces;
 };
 
 // Of the current thread; null before the addon was loaded in it and after its isolate's clean-up.

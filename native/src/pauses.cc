@@ -16,6 +16,13 @@ void PauseStats::Add(const Pause& pause) {
   poll_ns += pause.poll_ns;
   before_bytes += static_cast<double>(pause.before_bytes);
   after_bytes += static_cast<double>(pause.after_bytes);
+  const double bytes = static_cast<double>(pause.work_bytes);
+  const double own_ns = static_cast<double>(pause.ns - std::min(pause.ns, pause.poll_ns));
+  work.bytes += bytes;
+  work.bytes_squared += bytes * bytes;
+  work.ns += own_ns;
+  work.ns_squared += own_ns * own_ns;
+  work.product += bytes * own_ns;
   const double ns = static_cast<double>(std::max<uint64_t>(pause.ns, 1));
   size_t bucket = std::min(static_cast<size_t>(std::ceil(std::log2(ns) * 8)), kBuckets - 1);
   // Bounds are rounded to whole ns; put a pause on the edge where the printed bound says.

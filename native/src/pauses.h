@@ -17,6 +17,13 @@ struct Pause {
   uint64_t poll_ns;
   size_t before_bytes;
   size_t after_bytes;
+  // What the work of this GC is proportional to: bytes copied by a scavenge, bytes that live after a mark-compact.
+  size_t work_bytes;
+};
+
+// Sums of a regression of pauses (polls left out) on their work, from which the cost per byte is told.
+struct PauseWork {
+  double bytes = 0, bytes_squared = 0, ns = 0, ns_squared = 0, product = 0;
 };
 
 class PauseStats {
@@ -25,6 +32,7 @@ class PauseStats {
 
   uint64_t count = 0, sum_ns = 0, max_ns = 0, poll_ns = 0;
   double before_bytes = 0, after_bytes = 0;
+  PauseWork work;
 
   // Eighths of octaves of nanoseconds: bucket i holds pauses of at most UpperNs(i).
   static constexpr size_t kBuckets = 8 * 40 + 1;

@@ -26,6 +26,8 @@ class Sampler {
   // A poll outside any GC: sees the births since the last one, and who died in the last GC.
   void PollNow();
   void SetLevel(Level level);
+  // Polls rarer or more often from now on.
+  void SetBudget(double percent) { draw_.SetBudget(percent); }
   // False if the running sampler is another's, whose interval we may not touch.
   bool SetInterval(double interval_bytes);
 

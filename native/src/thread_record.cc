@@ -47,7 +47,10 @@ void WritePauses(JsonWriter* json, const char* key, const PauseStats& pauses) {
   json->Close(']');
   json->Key("beforeBytes").Number(pauses.before_bytes);
   json->Key("afterBytes").Number(pauses.after_bytes);
-  json->Close('}');
+  json->Key("work").Open('{').Key("bytes").Number(pauses.work.bytes);
+  json->Key("bytesSquared").Number(pauses.work.bytes_squared).Key("ns").Number(pauses.work.ns);
+  json->Key("nsSquared").Number(pauses.work.ns_squared).Key("product").Number(pauses.work.product);
+  json->Close('}').Close('}');
 }
 
 void WriteEnd(JsonWriter* json, double end) {

@@ -69,6 +69,19 @@ export interface ContextAggregate {
   readonly lifeMs: readonly LifetimeCell[];
 }
 
+/**
+ * Sums of a regression of pauses, polls left out, on their work: the bytes a scavenge copied (what was young after it, and
+ * what had become old), the bytes that lived after a mark-compact.
+ */
+export interface PauseWork {
+  readonly bytes: number;
+  readonly bytesSquared: number;
+  readonly ns: number;
+  readonly nsSquared: number;
+  /** Of bytes and ns. */
+  readonly product: number;
+}
+
 /** Pauses of one kind. `buckets` are [upper bound ns, count], ascending, 1/8 octave apart at most. */
 export interface PauseAggregate {
   readonly count: number;
@@ -80,6 +93,8 @@ export interface PauseAggregate {
   /** Heap used, summed over the pauses, on entry and on exit. */
   readonly beforeBytes: number;
   readonly afterBytes: number;
+  /** Absent where the source cannot tell. */
+  readonly work?: PauseWork;
 }
 
 /** A stretch of sampling under one interval: V8 forgets every live sample when sampling restarts. */

@@ -11,12 +11,16 @@ export interface ClockReading {
 }
 
 type HeapStatistics = { readonly usedHeapSize: number };
+interface HeapState {
+  readonly heapStatistics: HeapStatistics;
+  readonly heapSpaceStatistics: readonly { readonly spaceName: string; readonly spaceUsedSize: number }[];
+}
 interface GcEntry {
   readonly gcType: string;
   /** Microseconds. */
   readonly cost: number;
-  readonly beforeGC: { readonly heapStatistics: HeapStatistics };
-  readonly afterGC: { readonly heapStatistics: HeapStatistics };
+  readonly beforeGC: HeapState;
+  readonly afterGC: HeapState;
 }
 interface Profiler {
   start(): void;
@@ -78,8 +82,20 @@ export class FallbackClock {
     const after = afterGC.heapStatistics.usedHeapSize;
     this.#bytes += Math.max(0, before - this.#usedBytes);
     this.#usedBytes = after;
-    (isMajor ? this.#markCompact : this.#scavenge).add(cost * 1000, before, after);
+    const pauses = isMajor ? this.#markCompact : this.#scavenge;
+    pauses.add(cost * 1000, before, after, isMajor ? after : copiedBytes(beforeGC, afterGC));
   }
+}
+
+/** What a scavenge copied: what is young after it, and what has become old. */
+function copiedBytes(before: HeapState, after: HeapState): number {
+  const young = ({ heapSpaceStatistics }: HeapState): number =>
+    heapSpaceStatistics.reduce(
+      (sum, { spaceName, spaceUsedSize }) => sum + (/^new_/.test(spaceName) ? spaceUsedSize : 0),
+      0,
+    );
+  const old = (state: HeapState): number => state.heapStatistics.usedHeapSize - young(state);
+  return young(after) + Math.max(0, old(after) - old(before));
 }
 
 function usedHeap(): number {
@@ -94,7 +110,14 @@ class Pauses {
   #afterBytes = 0;
   readonly #buckets = new Map<number, number>();
 
-  add(ns: number, beforeBytes: number, afterBytes: number): void {
+  readonly #work = { bytes: 0, bytesSquared: 0, ns: 0, nsSquared: 0, product: 0 };
+
+  add(ns: number, beforeBytes: number, afterBytes: number, workBytes: number): void {
+    this.#work.bytes += workBytes;
+    this.#work.bytesSquared += workBytes * workBytes;
+    this.#work.ns += ns;
+    this.#work.nsSquared += ns * ns;
+    this.#work.product += workBytes * ns;
     this.count++;
     this.#sumNs += ns;
     this.#maxNs = Math.max(this.#maxNs, ns);
@@ -117,6 +140,7 @@ class Pauses {
       buckets,
       beforeBytes: this.#beforeBytes,
       afterBytes: this.#afterBytes,
+      work: { ...this.#work },
     };
   }
 }

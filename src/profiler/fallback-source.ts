@@ -115,6 +115,10 @@ export class FallbackSource implements SampleSource {
     this.#beginEpoch('interval', intervalBytes);
   }
 
+  setBudget(budgetPercent: number): void {
+    if (this.#options !== undefined) this.#options = { ...this.#options, budgetPercent };
+  }
+
   gcCycles(): number {
     if (this.#gcClock !== undefined) this.#lastRead = this.#gcClock.read();
     return this.#lastRead.gcCycles;

@@ -33,6 +33,7 @@ interface NativeAddon {
   poll(): void;
   setLevel(level: number): void;
   setInterval(intervalBytes: number): void;
+  setBudget(budgetPercent: number): void;
   gcCycles(): number;
   threads(): ThreadRow[];
   read(key: number): string | null;
@@ -99,6 +100,10 @@ export class NativeSource implements SampleSource {
   /** @throws Error when V8's sampler was started by another tool: its interval is not ours to change. */
   setInterval(intervalBytes: number): void {
     this.#addon.setInterval(intervalBytes);
+  }
+
+  setBudget(budgetPercent: number): void {
+    if (this.#running) this.#addon.setBudget(budgetPercent);
   }
 
   gcCycles(): number {

@@ -34,6 +34,8 @@ export interface SampleSource {
   setLevel(level: AttributionLevel): void;
   /** Starts a new epoch under another interval: every live sample is censored. */
   setInterval(intervalBytes: number): void;
+  /** Changes the share of wall time that polls may take, from the next GC on; estimates stay unbiased. */
+  setBudget(budgetPercent: number): void;
   /** GC cycles since `start`: cheap, no poll. */
   gcCycles(): number;
   /** One last poll, then what was counted. Cost: one poll plus linear in contexts. */
