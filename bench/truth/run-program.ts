@@ -38,6 +38,11 @@ export interface LabelResult {
   readonly samples: number;
   readonly objects: number;
   readonly profile: Pick<ProfileContext, 'lifetime' | 'survival' | 'deaths'> | null;
+  /** What was decided of the label's own context among all others of the program; null where it was not seen. */
+  readonly decision: Pick<
+    ProfileContext,
+    'samples' | 'generation' | 'confidence' | 'class' | 'decidedAt' | 'conflict'
+  > | null;
 }
 
 export interface RunResult {
@@ -95,6 +100,7 @@ async function run(options: RunOptions): Promise<RunResult> {
   const profile = buildProfile({ ...counts, contexts: sorted.labelled }, currentProcess(), {
     resolver: createFrameResolver(),
   });
+  const whole = buildProfile(counts, currentProcess(), { resolver: createFrameResolver() });
   return {
     node: process.version,
     options,
@@ -104,7 +110,7 @@ async function run(options: RunOptions): Promise<RunResult> {
     cohorts: counts.cohorts,
     samples: counts.samples,
     elsewhere: sorted.elsewhere,
-    labels: Object.entries(program.labels).map(([label, { objectsPerCall }]) => {
+    labels: Object.entries(program.labels).map(([label, { leaf, caller, objectsPerCall }]) => {
       const own = sorted.labelled.filter((context) => context.frames[0]!.function === label);
       const exact = report.labels[String(numbers.get(label))];
       return {
@@ -116,9 +122,32 @@ async function run(options: RunOptions): Promise<RunResult> {
         samples: own.reduce((sum, { samples }) => sum + samples, 0),
         objects: own.reduce((sum, { objects }) => sum + objects, 0),
         profile: profile.contexts.find((context) => context.frames[0]!.function === label) ?? null,
+        decision: decisionOn(whole.contexts, leaf, caller),
       };
     }),
   };
+}
+
+/** The decision on the label's context with the most samples: builtins may stand before the allocating function. */
+function decisionOn(
+  contexts: readonly ProfileContext[],
+  leaf: string,
+  caller: string | undefined,
+): LabelResult['decision'] {
+  const own = contexts.filter(({ frames }) => {
+    const at = frames.findIndex((frame) => frame.function === leaf);
+    return at >= 0 && at <= 1 && (caller === undefined || frames[at + 1]?.function === caller);
+  });
+  if (own.length === 0) return null;
+  const {
+    samples,
+    generation,
+    confidence,
+    class: named,
+    decidedAt,
+    conflict,
+  } = own.reduce((a, b) => (b.samples > a.samples ? b : a));
+  return { samples, generation, confidence, class: named, decidedAt, conflict };
 }
 
 /** Renames each context of the program's to its label, so that the profile has one context a label. */

@@ -1,7 +1,9 @@
+import { adviseMoves } from './advice.js';
 import type { ThreadAggregates, WindowAggregate } from './aggregates.js';
 import { contextIds } from './context-id.js';
 import { type ContextTally, tallyContexts } from './context-tally.js';
 import { createFrameResolver, type FrameResolver } from './frames.js';
+import { gcCosts } from './gc-cost.js';
 import {
   type LifetimeDistribution,
   lifetimeDistribution,
@@ -10,19 +12,13 @@ import {
   survivalAt,
 } from './lifetime.js';
 import { summarisePauses } from './pauses.js';
-import {
-  type LifetimeClass,
-  PROFILE_SCHEMA,
-  type Profile,
-  type ProfileContext,
-  type WindowNote,
-} from './profile.js';
+import { PROFILE_SCHEMA, type Profile, type ProfileContext, type WindowNote } from './profile.js';
+import type { DecisionTable } from './profile-input.js';
 import { shareInlined } from './share-inlined.js';
+import { classOf, decideV8, type V8Decision } from './v8-decisions.js';
 
 /** ROLP's table has ages 0 to 15. */
 const AGES = 16;
-/** Objects that live through two GC cycles have left V8's young generation. */
-const YOUNG_CYCLES = 2;
 
 /** What a profile says of the process besides its samples. */
 export interface ProcessInfo {
@@ -41,6 +37,10 @@ export interface ProfileOptions {
   readonly windowNotes?: readonly WindowNote[];
   /** Default: one made for this process with default options. Keep one across periodic profiles: it remembers. */
   readonly resolver?: FrameResolver;
+  /** Decisions of an earlier run, which stand until this run's samples say more. */
+  readonly prior?: DecisionTable | null;
+  /** Contexts of another kind, counted elsewhere. */
+  readonly placed?: readonly ProfileContext[];
 }
 
 /** The running process, as a profile tells it. */
@@ -62,6 +62,21 @@ export function buildProfile(
   const tallies = [...shareInlined(levels).values()];
   const ids = contextIds(tallies.map((tally) => tally.context.key));
   const inclusion = inclusionOf(aggregates);
+  const decisions = decideV8(tallies, {
+    gcCycles: aggregates.gcCycles,
+    markCompacts: aggregates.markCompact.count,
+    inclusion,
+    cohorts: aggregates.cohorts,
+    windows: aggregates.windows,
+  });
+  const contexts = tallies.map((tally, i) => ({
+    context: withPrior(
+      profileContext(ids[i]!, tally, inclusion, aggregates.cohorts, decisions.get(tally)!),
+      options.prior,
+    ),
+    cells: tally.gcCycles,
+  }));
+  const costs = gcCosts(aggregates);
   return {
     schema: PROFILE_SCHEMA,
     process: {
@@ -98,10 +113,38 @@ export function buildProfile(
         scavenge: summarisePauses(aggregates.scavenge),
         markCompact: summarisePauses(aggregates.markCompact),
       },
+      costs,
     },
-    contexts: tallies
-      .map((tally, i) => profileContext(ids[i]!, tally, inclusion, aggregates.cohorts))
-      .sort((a, b) => b.allocated.bytes - a.allocated.bytes || (a.id < b.id ? -1 : 1)),
+    contexts: [...contexts.map(({ context }) => context), ...(options.placed ?? [])].sort(
+      (a, b) => b.allocated.bytes - a.allocated.bytes || (a.id < b.id ? -1 : 1),
+    ),
+    advice: adviseMoves(contexts, {
+      gcCycles: aggregates.gcCycles,
+      markCompacts: aggregates.markCompact.count,
+      costs,
+      pausesMs: ownPausesMs(aggregates),
+    }),
+  };
+}
+
+/** Pauses of both kinds without rolp's own polls. */
+function ownPausesMs({ scavenge, markCompact }: ThreadAggregates): number {
+  return (scavenge.sumNs - scavenge.pollNs + markCompact.sumNs - markCompact.pollNs) / 1e6;
+}
+
+/** An earlier run's decision where this one has none yet. */
+function withPrior(context: ProfileContext, prior: DecisionTable | null | undefined): ProfileContext {
+  if (context.confidence !== null) return context;
+  const earlier = prior?.get(context.id, 'v8');
+  if (earlier === undefined || earlier.confidence === null) return context;
+  return {
+    ...context,
+    generation: earlier.generation,
+    confidence: earlier.confidence,
+    class: earlier.class,
+    ageMarkCompacts: earlier.ageMarkCompacts,
+    decidedAt: earlier.decidedAt,
+    decidedBy: 'profile',
   };
 }
 
@@ -126,7 +169,13 @@ function inclusionOf(aggregates: ThreadAggregates): number {
   return all > 0 ? inCohorts / all : 1;
 }
 
-function profileContext(id: string, tally: ContextTally, inclusion: number, cohorts: number): ProfileContext {
+function profileContext(
+  id: string,
+  tally: ContextTally,
+  inclusion: number,
+  cohorts: number,
+  decision: V8Decision,
+): ProfileContext {
   const precision = precisionOf(tally.gcCycles, tally.groups, inclusion, cohorts);
   const gcCycles = lifetimeDistribution(tally.gcCycles, 'discrete', precision);
   return {
@@ -144,9 +193,9 @@ function profileContext(id: string, tally: ContextTally, inclusion: number, coho
       ms: summariseLifetime(lifetimeDistribution(tally.lifeMs, 'continuous', precision)),
     },
     estimated: tally.bytes > 0 ? Math.min(1, tally.estimatedBytes / tally.bytes) : 0,
-    generation: null,
-    confidence: null,
-    class: classOf(gcCycles),
+    ...decision,
+    class: decision.class ?? classOf(gcCycles),
+    decidedBy: decision.confidence === null ? null : 'samples',
   };
 }
 
@@ -154,16 +203,4 @@ function survivalTable(distribution: LifetimeDistribution | null, objects: numbe
   return Array.from({ length: AGES }, (_, age) =>
     distribution === null ? 0 : objects * survivalAt(distribution, age),
   );
-}
-
-/**
- * The simple rule of now: `young` when fewer than a quarter of the objects live through two GC cycles (V8 copies
- * those twice), `long` when at least half of those that do are still there at age 15 or at the end of what was
- * observed, `middle` between. Without samples: `young`, which is what V8 assumes too.
- */
-export function classOf(distribution: LifetimeDistribution | null): LifetimeClass {
-  if (distribution === null) return 'young';
-  const survivors = survivalAt(distribution, YOUNG_CYCLES);
-  if (survivors < 0.25) return 'young';
-  return survivalAt(distribution, AGES - 1) >= survivors / 2 ? 'long' : 'middle';
 }

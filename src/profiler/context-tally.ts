@@ -1,4 +1,4 @@
-import type { AttributionLevel, ContextAggregate, LifetimeCell } from './aggregates.js';
+import type { AttributionLevel, ContextAggregate, LifetimeCell, RawFrame } from './aggregates.js';
 import { type FrameResolver, frameKey, markerFrame, OWN_WORK } from './frames.js';
 import type { ProfileFrame } from './profile.js';
 
@@ -10,6 +10,8 @@ export interface ContextFrames {
   readonly key: string;
   /** V8 cut the stack at its outer end, so the outermost frame here need not be the program's. */
   readonly truncated: boolean;
+  /** The stack begins in the event loop (a promise job, a timer, I/O): who asked for the work is not in it. */
+  readonly fromEventLoop?: boolean;
 }
 
 /** What was counted of one context; counts can be added and moved in parts. */
@@ -101,6 +103,7 @@ function shownContext(
   stackDepth: number,
 ): ContextFrames {
   const truncated = aggregate.frames.length >= stackDepth;
+  const fromEventLoop = !truncated && aggregate.folded === 0 && !startsInMain(aggregate.frames.at(-1));
   const frames: ProfileFrame[] = [];
   const keys: string[] = [];
   let hiddenAs: string | null = null;
@@ -120,5 +123,10 @@ function shownContext(
     frames.push(markerFrame(marker));
     keys.push(frameKey(frames.at(-1)!));
   }
-  return { frames, keys, key: keys.join('\n'), truncated };
+  return { frames, keys, key: keys.join('\n'), truncated, fromEventLoop };
+}
+
+/** Node's loaders run the main module; whatever else begins a stack was called by the event loop. */
+function startsInMain(outermost: RawFrame | undefined): boolean {
+  return outermost !== undefined && /^node:internal\/(main|modules|process\/execution)/.test(outermost.url);
 }

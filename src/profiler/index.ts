@@ -6,6 +6,8 @@
  * What may not live here: where objects are placed (heap, pretenure), how a profile is shown (report), when
  * one is written (register). The profiler knows nothing of rolp's heap.
  */
+
+export { Adaptation, type AdaptationOptions } from './adaptation.js';
 export type * from './aggregates.js';
 export {
   type AttributionSetting,
@@ -21,11 +23,25 @@ export {
   type WindowOutcome,
 } from './attribution-control.js';
 export { buildProfile, currentProcess, type ProcessInfo, type ProfileOptions } from './build-profile.js';
+export { contextIds } from './context-id.js';
+export { diffProfiles, type ProfileDiff, type ProfileDiffRow } from './diff-profiles.js';
 export { openFallbackSource } from './fallback-source.js';
 export { parseFramePatterns } from './frame-filter.js';
 export { createFrameResolver, type FrameOptions, type FrameResolver } from './frames.js';
+export type { GcCosts } from './gc-cost.js';
 export * from './inference/index.js';
+export { mergeProfiles } from './merge-profiles.js';
 export { NativeSource, nativeThreadStore, type ThreadRow, type ThreadStore } from './native-source.js';
 export { openSampleSource } from './open-source.js';
+export { placedContexts, providePlacedContexts } from './placed-contexts.js';
 export * from './profile.js';
+export { findProfileFiles, ProfileFileError, readProfile } from './profile-file.js';
+export {
+  DecisionTable,
+  decisionsOf,
+  profileInput,
+  readDecisions,
+  type StoredDecision,
+  setProfileInput,
+} from './profile-input.js';
 export type { SampleSource, SampleSourceOptions } from './sample-source.js';

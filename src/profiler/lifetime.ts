@@ -92,9 +92,9 @@ export function summariseLifetime(distribution: LifetimeDistribution | null): Li
   const { ages, survival } = distribution.curve;
   return {
     mean: restrictedMean(distribution),
-    p50: quantile(distribution, 0.5),
-    p90: quantile(distribution, 0.9),
-    p99: quantile(distribution, 0.99),
+    p50: lifetimeQuantile(distribution, 0.5),
+    p90: lifetimeQuantile(distribution, 0.9),
+    p99: lifetimeQuantile(distribution, 0.99),
     horizon: ages.at(-1)!,
     beyond: survival.at(-1)!,
   };
@@ -112,7 +112,11 @@ export function survivalAt({ clock, curve }: LifetimeDistribution, age: number):
   return survival[j]! - (survival[j]! - survival[j + 1]!) * (inside / width);
 }
 
-function quantile({ clock, curve, lowerBand, upperBand }: LifetimeDistribution, share: number): Estimate {
+/** Age by which `share` of the objects were collected, with its interval. */
+export function lifetimeQuantile(
+  { clock, curve, lowerBand, upperBand }: LifetimeDistribution,
+  share: number,
+): Estimate {
   const { ages, survival } = curve;
   const left = 1 - share + 1e-12;
   const firstAtMost = (values: readonly number[]): number => values.findIndex((value) => value <= left);

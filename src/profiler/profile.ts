@@ -3,6 +3,7 @@
  * docs/profile-schema.json says the same to machines; a test holds the two together.
  */
 import type { AttributionLevel } from './aggregates.js';
+import type { GcCosts } from './gc-cost.js';
 
 export const PROFILE_SCHEMA = 'rolp-profile/1';
 
@@ -55,9 +56,57 @@ export interface ProfileContext {
   };
   /** Share of `allocated` that was not measured here but moved here from an outer function: see attribution. 0 = all measured. */
   readonly estimated: number;
+  /**
+   * The generation its objects belong in: 0 young, 1 to 15 where the data carry it (for `placed`, heap cycles).
+   * Null with a confidence: not young, but how old V8's clock does not tell. Null without: undecided.
+   */
   readonly generation: number | null;
+  /** Probability that more data would give the same decision; null: undecided. */
   readonly confidence: number | null;
   readonly class: LifetimeClass;
+  /** Mark-compacts that promoted objects face until collected (median); known of contexts that are not young. */
+  readonly ageMarkCompacts: Estimate;
+  /** The decision looks at so many innermost frames: the least that tell its lifetime from other callers'. */
+  readonly decidedAt: number | null;
+  /** Whether the decision is this run's, or that of the profile it was given (ROLP_PROFILE_IN). */
+  readonly decidedBy: 'samples' | 'profile' | null;
+  readonly conflict: ContextConflict | null;
+}
+
+/** Several lifetimes that no caller seen tells apart. */
+export interface ContextConflict {
+  /** `window`: a stretch at attribution level calls may resolve it; `unresolvable`: nothing V8's samples carry will. */
+  readonly resolution: 'window' | 'unresolvable';
+  readonly reason: string;
+  /** What the user can do; null: nothing. */
+  readonly command: string | null;
+  /** Shares of the objects, shortest lifetimes first. */
+  readonly modes: readonly {
+    readonly weight: number;
+    readonly class: LifetimeClass;
+    /** In GC cycles (of a placed context: heap cycles); null: longer than was observed. */
+    readonly medianGcCycles: number | null;
+  }[];
+}
+
+/** What should live elsewhere, with what that is expected to save. */
+export interface Advice {
+  /** The code it is about: innermost frames first, as many as tell it from others. */
+  readonly frames: readonly ProfileFrame[];
+  /** Ids of the contexts it sums up. */
+  readonly contexts: readonly string[];
+  readonly what: 'cache' | 'map' | 'parsed JSON' | 'text' | 'class' | 'objects';
+  readonly into: 'ArenaCache' | 'Pool' | 'record' | 'map';
+  /** Bytes that scavenges copied and mark-compacts marked for it. */
+  readonly copiedBytes: number;
+  readonly markedBytes: number;
+  /** GC pauses that moving it is expected to save over a run like this one. */
+  readonly savedMs: Estimate;
+  /** `savedMs` as a share of all GC pauses of the run. */
+  readonly share: number;
+  readonly samples: number;
+  /** What V8 does and does not do about it by itself. */
+  readonly limits: string;
 }
 
 export interface ProfilePauses {
@@ -126,6 +175,12 @@ export interface Profile {
     readonly gcCycles: number;
     readonly allocatedBytes: number;
     readonly pauseMs: { readonly scavenge: ProfilePauses; readonly markCompact: ProfilePauses };
+    /** What a byte costs this process, from the regression of its own pauses. */
+    readonly costs: GcCosts;
   };
   readonly contexts: readonly ProfileContext[];
+  /** Largest saving first. */
+  readonly advice: readonly Advice[];
+  /** Present where `rolp merge` joined several profiles: how many. */
+  readonly merged?: number;
 }

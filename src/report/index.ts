@@ -1,9 +1,11 @@
 /**
- * report: how a profile is shown. Reading and checking profile files, the order and choice of contexts, the table
- * for the terminal and the report as JSON live here.
+ * report: how a profile is shown. The order and choice of contexts, the table for the terminal, the sections on
+ * advice and conflicts, and what differs between two profiles as text live here.
  *
- * What may not live here: estimating anything (profiler), arguments and output streams (cli).
+ * What may not live here: estimating anything, reading profile files (profiler), arguments and output streams (cli).
  */
-export { findProfileFiles, ProfileFileError, readProfile } from './read-profile.js';
+
+export { adviceLines, conflictLines, formatAdvice } from './advice.js';
+export { formatDiff } from './diff-text.js';
 export { type ReportOptions, SORT_KEYS, type SortKey, selectContexts, survivedBytes } from './select.js';
 export { formatReport } from './terminal.js';

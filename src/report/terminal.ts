@@ -6,12 +6,16 @@ import {
   parseAttribution,
   whatLevelHides,
 } from '../profiler/index.js';
+import { adviceLines, conflictLines } from './advice.js';
 import { type Column, tableLines } from './columns.js';
 import { bytesText, durationText, estimateText, numberText, sparkline } from './format.js';
 import { type ReportOptions, selectContexts, survivedBytes } from './select.js';
 
 /** Frames shown of each context: the allocating function and its caller. */
 const NEAR_FRAMES = 2;
+/** Advice and conflicts told below the table. */
+const ADVICE_SHOWN = 5;
+const CONFLICTS_SHOWN = 5;
 
 /**
  * A report for the terminal.
@@ -29,6 +33,10 @@ export function formatReport(file: string, profile: Profile, options: ReportOpti
       lines.push(`${matching - contexts.length} more contexts: --top ${matching} shows all.`);
     }
   }
+  const advice = profile.advice.length > 0 ? adviceLines(profile, ADVICE_SHOWN, width) : [];
+  if (advice.length > 0) lines.push('', 'What to move out of V8’s heap (rolp advice tells more):', ...advice);
+  const conflicts = conflictLines(profile, CONFLICTS_SHOWN);
+  if (conflicts.length > 0) lines.push('', ...conflicts);
   return `${lines.join('\n')}\n`;
 }
 

@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, expect } from 'vitest';
-import type { Profile } from '../../src/profiler/index.js';
-import { readProfile } from '../../src/report/index.js';
+import { type Profile, readProfile } from '../../src/profiler/index.js';
 
 /** The preload as users have it: built. */
 export const PRELOAD = resolve(import.meta.dirname, '../../dist/register/index.js');

@@ -1,6 +1,7 @@
 import type { Estimate, LifetimeSummary, Profile, ProfileContext } from '../../src/profiler/index.js';
 
 const exactly = (value: number): Estimate => ({ value, low: value, high: value });
+const UNKNOWN: Estimate = { value: null, low: null, high: null };
 const lifetime = (value: number): LifetimeSummary => ({
   mean: exactly(value),
   p50: exactly(value),
@@ -30,6 +31,10 @@ export function contextFixture(name: string, bytes: number, share: number): Prof
     generation: null,
     confidence: null,
     class: share > 0.25 ? 'long' : 'young',
+    ageMarkCompacts: { value: null, low: null, high: null },
+    decidedAt: null,
+    decidedBy: null,
+    conflict: null,
   };
 }
 
@@ -72,12 +77,14 @@ export function profileFixture(changes: Partial<Profile> = {}): Profile {
         scavenge: pauses,
         markCompact: { count: 0, sum: 0, p50: null, p99: null, max: null, poll: 0 },
       },
+      costs: { scavengeNsPerByte: exactly(1.5), markCompactNsPerByte: UNKNOWN },
     },
     contexts: [
       contextFixture('garbage', 2_000_000, 0),
       contextFixture('cached', 800_000, 0.9),
       contextFixture('mixed', 400_000, 0.2),
     ],
+    advice: [],
     ...changes,
   };
 }

@@ -2,15 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  findProfileFiles,
-  formatReport,
-  ProfileFileError,
-  type ReportOptions,
-  readProfile,
-  selectContexts,
-  survivedBytes,
-} from '../../src/report/index.js';
+import { findProfileFiles, ProfileFileError, readProfile } from '../../src/profiler/index.js';
+import { formatReport, type ReportOptions, selectContexts, survivedBytes } from '../../src/report/index.js';
 import { contextFixture, profileFixture } from './profile-fixture.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'rolp-report-'));

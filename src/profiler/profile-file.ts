@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROFILE_SCHEMA, type Profile } from '../profiler/index.js';
+import { PROFILE_SCHEMA, type Profile } from './profile.js';
 
-/** A file that cannot be reported on. `message` names it and says what is wrong. */
+/** A file that is no profile of ours. `message` names it and says what is wrong. */
 export class ProfileFileError extends Error {
   override readonly name = 'ProfileFileError';
 }
@@ -59,17 +59,26 @@ function checked(path: string, document: unknown): Profile {
   return document as Profile;
 }
 
-/** What a report reads of a profile. docs/profile-schema.json says the whole; a validator for it would outweigh rolp. */
+/** What is read of a profile. docs/profile-schema.json says the whole; a validator for it would outweigh rolp. */
 type Shape =
   | 'number'
   | 'string'
   | 'number?'
   | 'string?'
   | readonly [Shape]
+  /** Null, or the shape. */
+  | readonly ['?', Shape]
   | { readonly [key: string]: Shape };
 
 const QUANTILE: Shape = { value: 'number?', low: 'number?', high: 'number?' };
-const LIFETIME: Shape = { mean: QUANTILE, p50: QUANTILE, p90: QUANTILE, p99: QUANTILE };
+const LIFETIME: Shape = {
+  mean: QUANTILE,
+  p50: QUANTILE,
+  p90: QUANTILE,
+  p99: QUANTILE,
+  horizon: 'number?',
+  beyond: 'number',
+};
 const PAUSES: Shape = {
   count: 'number',
   sum: 'number',
@@ -78,6 +87,7 @@ const PAUSES: Shape = {
   max: 'number?',
   poll: 'number',
 };
+const FRAME: Shape = { function: 'string', url: 'string', line: 'number?', column: 'number?' };
 const AMOUNT: Shape = { objects: 'number', bytes: 'number' };
 const SHAPE: Shape = {
   process: {
@@ -109,12 +119,13 @@ const SHAPE: Shape = {
     gcCycles: 'number',
     allocatedBytes: 'number',
     pauseMs: { scavenge: PAUSES, markCompact: PAUSES },
+    costs: { scavengeNsPerByte: QUANTILE, markCompactNsPerByte: QUANTILE },
   },
   contexts: [
     {
       id: 'string',
       kind: 'string',
-      frames: [{ function: 'string', url: 'string', line: 'number?', column: 'number?' }],
+      frames: [FRAME],
       samples: 'number',
       allocated: AMOUNT,
       live: AMOUNT,
@@ -122,7 +133,35 @@ const SHAPE: Shape = {
       deaths: { young: 'number', old: 'number' },
       lifetime: { gcCycles: LIFETIME, bytes: LIFETIME, ms: LIFETIME },
       estimated: 'number',
+      generation: 'number?',
+      confidence: 'number?',
       class: 'string',
+      ageMarkCompacts: QUANTILE,
+      decidedAt: 'number?',
+      decidedBy: 'string?',
+      conflict: [
+        '?',
+        {
+          resolution: 'string',
+          reason: 'string',
+          command: 'string?',
+          modes: [{ weight: 'number', class: 'string', medianGcCycles: 'number?' }],
+        },
+      ],
+    },
+  ],
+  advice: [
+    {
+      frames: [FRAME],
+      contexts: ['string'],
+      what: 'string',
+      into: 'string',
+      copiedBytes: 'number',
+      markedBytes: 'number',
+      savedMs: QUANTILE,
+      share: 'number',
+      samples: 'number',
+      limits: 'string',
     },
   ],
 };
@@ -132,16 +171,19 @@ function findMismatch(shape: Shape, value: unknown, place: string): string | nul
   if (typeof shape === 'string')
     return primitiveFits(shape, value) ? null : `"${place}" is no ${shape.replace('?', '')}`;
   if (Array.isArray(shape)) {
+    // The last one is the shape, of each item or of what is not null.
+    const inner = shape.at(-1) as Shape;
+    if (shape.length === 2) return value === null ? null : findMismatch(inner, value, place);
     if (!Array.isArray(value)) return `"${place}" is no list`;
     for (const [index, item] of value.entries()) {
-      const wrong = findMismatch(shape[0] as Shape, item, `${place}[${index}]`);
+      const wrong = findMismatch(inner as Shape, item, `${place}[${index}]`);
       if (wrong !== null) return wrong;
     }
     return null;
   }
   if (!isObject(value)) return `"${place}" is missing`;
-  for (const [key, inner] of Object.entries(shape)) {
-    const wrong = findMismatch(inner, value[key], place === '' ? key : `${place}.${key}`);
+  for (const [key, part] of Object.entries(shape as Readonly<Record<string, Shape>>)) {
+    const wrong = findMismatch(part, value[key], place === '' ? key : `${place}.${key}`);
     if (wrong !== null) return wrong;
   }
   return null;

@@ -1,0 +1,154 @@
+import type { PauseAggregate, ThreadAggregates } from './aggregates.js';
+import type { AttributionControl } from './attribution-control.js';
+import { WINDOW_CYCLES } from './inference/index.js';
+import type { Profile, ProfileContext } from './profile.js';
+import type { SampleSource } from './sample-source.js';
+
+/** GC cycles of a window that a conflict opens by itself. */
+const WINDOW_GC_CYCLES = 64;
+/** A conflict must concern this share of the bytes that survive before it is worth slowing the app down. */
+const WORTH_A_WINDOW = 0.02;
+/** Looks at unchanged decisions, a window or more apart, after which they count as stable. */
+const STABLE_LOOKS = 2;
+/** Mean pause growth that ends the rest (ROLP's launch-time default). */
+const WAKE_GROWTH = 0.1;
+/** Share of the poll budget that is left at rest. */
+const REST_SHARE = 0.1;
+const Z = 1.959964;
+
+export interface AdaptationOptions {
+  readonly source: Pick<SampleSource, 'setBudget'>;
+  readonly attribution: Pick<AttributionControl, 'level' | 'openWindow' | 'closeWindow'>;
+  /** Poll budget when awake, per cent of wall time; 0 (every GC) never rests: who asks for everything gets it. */
+  readonly budgetPercent: number;
+  /** Windows that may be opened without being asked for. */
+  readonly maxWindows: number;
+}
+
+interface PauseMean {
+  readonly value: number;
+  readonly error: number;
+}
+
+/**
+ * What ROLP does once decisions are made: opens a window of call tracking where a conflict asks for one, closes it
+ * when decisions are stable, lets survivor tracking rest while they stay so, and wakes it when pauses grow
+ * (papers.md R6, R8). One per thread; looks whenever a profile is made. Windows are refused by the attribution control
+ * where their pause is predicted too long, which the profile then notes, with the command that would open one.
+ */
+export class Adaptation {
+  readonly #options: AdaptationOptions;
+  #lastCycle = 0;
+  #lastDecisions = '';
+  #unchanged = 0;
+  #windows = 0;
+  #windowOpen = false;
+  /** Totals when the last look was, and the mean pause while last awake. */
+  #before: readonly PauseAggregate[] = [];
+  #awakeMean: PauseMean | null = null;
+  #resting = false;
+
+  constructor(options: AdaptationOptions) {
+    this.#options = options;
+  }
+
+  /** Whether polls are rare now. */
+  get resting(): boolean {
+    return this.#resting;
+  }
+
+  /** Looks at a profile just made of `counted`. Looks less than 16 GC cycles after the last one are passed over. */
+  look(profile: Profile, counted: ThreadAggregates): void {
+    if (counted.gcCycles < this.#lastCycle + WINDOW_CYCLES) return;
+    this.#lastCycle = counted.gcCycles;
+    const mean = meanSince(this.#before, counted);
+    this.#before = [counted.scavenge, counted.markCompact];
+    if (this.#resting) {
+      if (mean !== null && this.#awakeMean !== null && hasGrown(this.#awakeMean, mean)) this.#wake();
+      return;
+    }
+    if (mean !== null) this.#awakeMean = mean;
+    const decisions = describe(profile.contexts);
+    this.#unchanged = decisions === this.#lastDecisions && decisions !== '' ? this.#unchanged + 1 : 0;
+    this.#lastDecisions = decisions;
+    this.#mindWindow(profile.contexts);
+    if (this.#unchanged >= STABLE_LOOKS && !this.#windowOpen) this.#rest();
+  }
+
+  #mindWindow(contexts: readonly ProfileContext[]): void {
+    const { attribution, maxWindows } = this.#options;
+    // It may have run out by itself.
+    if (attribution.level !== 'calls') this.#windowOpen = false;
+    if (this.#windowOpen) {
+      if (this.#unchanged >= STABLE_LOOKS && 'changed' in attribution.closeWindow()) this.#windowOpen = false;
+      return;
+    }
+    if (attribution.level === 'calls' || this.#windows >= maxWindows || !asksForWindow(contexts)) return;
+    // Counted also when refused: a heap too large for a window now will hardly shrink.
+    this.#windows++;
+    this.#windowOpen = 'changed' in attribution.openWindow('calls', WINDOW_GC_CYCLES);
+  }
+
+  #rest(): void {
+    const { source, budgetPercent } = this.#options;
+    if (budgetPercent === 0) return;
+    this.#resting = true;
+    source.setBudget(budgetPercent * REST_SHARE);
+  }
+
+  #wake(): void {
+    const { source, budgetPercent } = this.#options;
+    this.#resting = false;
+    this.#unchanged = 0;
+    this.#lastDecisions = '';
+    source.setBudget(budgetPercent);
+  }
+}
+
+/** Whether conflicts that a window may resolve concern enough of what survives. */
+function asksForWindow(contexts: readonly ProfileContext[]): boolean {
+  let [conflicting, all] = [0, 0];
+  for (const { allocated, survival, conflict } of contexts) {
+    const survived = survival[0]! > 0 ? (allocated.bytes * survival[1]!) / survival[0]! : 0;
+    all += survived;
+    if (conflict?.resolution === 'window') conflicting += survived;
+  }
+  return all > 0 && conflicting / all >= WORTH_A_WINDOW;
+}
+
+/** Equal for equal decisions. */
+function describe(contexts: readonly ProfileContext[]): string {
+  return contexts
+    .filter(({ decidedBy, kind }) => decidedBy === 'samples' && kind === 'v8')
+    .map(({ id, generation }) => `${id} ${generation === 0 ? 'young' : 'old'}`)
+    .sort()
+    .join('\n');
+}
+
+/** Mean pause of both kinds since `before`, polls left out, with its standard error from the spread of the buckets. */
+function meanSince(
+  before: readonly PauseAggregate[],
+  { scavenge, markCompact }: ThreadAggregates,
+): PauseMean | null {
+  const kinds = [scavenge, markCompact];
+  let [count, sumNs, squares] = [0, 0, 0];
+  kinds.forEach((kind, i) => {
+    const old = before[i];
+    count += kind.count - (old?.count ?? 0);
+    sumNs += kind.sumNs - kind.pollNs - (old === undefined ? 0 : old.sumNs - old.pollNs);
+    const earlier = new Map(old?.buckets ?? []);
+    for (const [upperNs, inBucket] of kind.buckets) {
+      squares += (inBucket - (earlier.get(upperNs) ?? 0)) * (upperNs * 2 ** (-1 / 16)) ** 2;
+    }
+  });
+  if (count < 4) return null;
+  const value = sumNs / count;
+  return { value, error: Math.sqrt(Math.max(0, squares / count - value * value) / count) };
+}
+
+/** Grown by a tenth, beyond what both means' own intervals explain. */
+export function hasGrown(before: PauseMean, now: PauseMean): boolean {
+  return (
+    now.value - before.value * (1 + WAKE_GROWTH) > Z * Math.hypot(before.error * (1 + WAKE_GROWTH), now.error)
+  );
+}

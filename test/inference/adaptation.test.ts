@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import {
+  Adaptation,
+  type PauseAggregate,
+  type Profile,
+  type ProfileContext,
+} from '../../src/profiler/index.js';
+import { aggregates } from '../profiler/aggregates-fixture.js';
+import { contextFixture, profileFixture } from '../report/profile-fixture.js';
+
+const decided = (over: Partial<ProfileContext> = {}): ProfileContext => ({
+  ...contextFixture('f', 1_000_000, 0.9),
+  generation: null,
+  confidence: 0.99,
+  decidedBy: 'samples',
+  decidedAt: 1,
+  ...over,
+});
+const CONFLICT: ProfileContext['conflict'] = {
+  resolution: 'window',
+  reason: 'r',
+  command: 'c',
+  modes: [
+    { weight: 0.5, class: 'young', medianGcCycles: 1 },
+    { weight: 0.5, class: 'long', medianGcCycles: null },
+  ],
+};
+
+function pauses(count: number, ns: number): PauseAggregate {
+  return {
+    count,
+    sumNs: count * ns,
+    maxNs: ns,
+    pollNs: 0,
+    buckets: [[ns * 2 ** (1 / 16), count]],
+    beforeBytes: 0,
+    afterBytes: 0,
+  };
+}
+
+/** One look after another, 20 GC cycles apart. */
+class Scene {
+  readonly budgets: number[] = [];
+  readonly asked: string[] = [];
+  level: 'off' | 'calls' = 'off';
+  refuse = false;
+  readonly adaptation: Adaptation;
+  #cycles = 0;
+  #pauses: PauseAggregate = pauses(0, 0);
+
+  constructor(budgetPercent = 1, maxWindows = 1) {
+    const scene = this;
+    const change = (to: 'off' | 'calls') => () => {
+      scene.asked.push(to);
+      if (scene.refuse) return { refused: 'too long' };
+      scene.level = to;
+      return { changed: true as const, pauseMs: 1 };
+    };
+    this.adaptation = new Adaptation({
+      source: { setBudget: (percent) => this.budgets.push(percent) },
+      attribution: {
+        get level() {
+          return scene.level;
+        },
+        openWindow: change('calls'),
+        closeWindow: change('off'),
+      },
+      budgetPercent,
+      maxWindows,
+    });
+  }
+
+  look(contexts: readonly ProfileContext[], meanNs = 1e6, cycles = 20): void {
+    this.#cycles += cycles;
+    const more = pauses(cycles, meanNs);
+    this.#pauses = {
+      ...this.#pauses,
+      count: this.#pauses.count + more.count,
+      sumNs: this.#pauses.sumNs + more.sumNs,
+      buckets: [...this.#pauses.buckets, ...more.buckets].reduce<[number, number][]>((all, [upper, n]) => {
+        const same = all.find(([u]) => u === upper);
+        if (same === undefined) all.push([upper, n]);
+        else same[1] += n;
+        return all;
+      }, []),
+    };
+    const profile: Profile = profileFixture({ contexts });
+    this.adaptation.look(profile, aggregates([], { gcCycles: this.#cycles, scavenge: this.#pauses }));
+  }
+}
+
+describe('survivor tracking', () => {
+  it('rests once decisions are stable, and wakes when the mean pause grows by a tenth', () => {
+    const scene = new Scene();
+    for (let i = 0; i < 3; i++) scene.look([decided()]);
+    expect(scene.adaptation.resting).toBe(true);
+    expect(scene.budgets).toEqual([0.1]);
+    scene.look([decided()], 1.08e6);
+    expect(scene.budgets).toEqual([0.1]);
+    scene.look([decided()], 1.3e6);
+    expect(scene.adaptation.resting).toBe(false);
+    expect(scene.budgets).toEqual([0.1, 1]);
+  });
+
+  it('does not rest while decisions change or there are none, nor where every GC was asked for', () => {
+    const changing = new Scene();
+    for (let i = 0; i < 6; i++) changing.look([decided({ generation: i % 2 === 0 ? 0 : null })]);
+    expect(changing.budgets).toEqual([]);
+    const none = new Scene();
+    for (let i = 0; i < 6; i++) none.look([decided({ decidedBy: null, confidence: null })]);
+    expect(none.budgets).toEqual([]);
+    const all = new Scene(0);
+    for (let i = 0; i < 6; i++) all.look([decided()]);
+    expect(all.budgets).toEqual([]);
+  });
+
+  it('passes over looks closer together than a window of inference', () => {
+    const scene = new Scene();
+    for (let i = 0; i < 30; i++) scene.look([decided()], 1e6, 1);
+    expect(scene.budgets).toEqual([]);
+  });
+
+  it('is woken by no change that the spread of pauses explains', () => {
+    const scene = new Scene();
+    for (let i = 0; i < 3; i++) scene.look([decided()]);
+    // Four pauses, two of them four times as long: a mean of 2.5, but hardly known.
+    scene.look([decided()], 1e6, 18);
+    expect(scene.adaptation.resting).toBe(true);
+  });
+});
+
+describe('a conflict that a window may resolve', () => {
+  it('opens one by itself, once, and closes it when decisions are stable', () => {
+    const scene = new Scene();
+    scene.look([decided({ conflict: CONFLICT })]);
+    expect(scene.asked).toEqual(['calls']);
+    for (let i = 0; i < 3; i++) scene.look([decided()]);
+    expect(scene.asked).toEqual(['calls', 'off']);
+    expect(scene.level).toBe('off');
+    for (let i = 0; i < 5; i++) scene.look([decided({ conflict: CONFLICT })]);
+    expect(scene.asked).toEqual(['calls', 'off']);
+  });
+
+  it('opens none where none is allowed, where it concerns little, or where nothing can resolve it', () => {
+    const none = new Scene(1, 0);
+    none.look([decided({ conflict: CONFLICT })]);
+    const little = new Scene();
+    little.look([decided(), decided({ conflict: CONFLICT, allocated: { objects: 10, bytes: 100 } })]);
+    const hopeless = new Scene();
+    hopeless.look([decided({ conflict: { ...CONFLICT!, resolution: 'unresolvable', command: null } })]);
+    expect([none.asked, little.asked, hopeless.asked]).toEqual([[], [], []]);
+  });
+
+  it('is not asked for again once it was refused', () => {
+    const scene = new Scene();
+    scene.refuse = true;
+    for (let i = 0; i < 5; i++) scene.look([decided({ conflict: CONFLICT })]);
+    expect(scene.asked).toEqual(['calls']);
+  });
+});

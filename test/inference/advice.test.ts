@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../src/base/index.js';
+import { costPerByte } from '../../src/profiler/gc-cost.js';
+import {
+  buildProfile,
+  createFrameResolver,
+  currentProcess,
+  type LifetimeCell,
+  type PauseAggregate,
+} from '../../src/profiler/index.js';
+import { adviceLines, conflictLines, formatAdvice } from '../../src/report/index.js';
+import { aggregates, context, frame } from '../profiler/aggregates-fixture.js';
+
+const resolver = createFrameResolver({ directory: '/nowhere', mainFile: '/nowhere/app.js' });
+
+/** Pauses of the given work and ns. */
+function pausesOf(rows: readonly (readonly [bytes: number, ns: number])[]): PauseAggregate {
+  const sum = (of: (bytes: number, ns: number) => number): number =>
+    rows.reduce((total, [bytes, ns]) => total + of(bytes, ns), 0);
+  return {
+    count: rows.length,
+    sumNs: sum((_, ns) => ns),
+    maxNs: Math.max(0, ...rows.map(([, ns]) => ns)),
+    pollNs: 0,
+    buckets: [],
+    beforeBytes: 0,
+    afterBytes: 0,
+    work: {
+      bytes: sum((bytes) => bytes),
+      bytesSquared: sum((bytes) => bytes * bytes),
+      ns: sum((_, ns) => ns),
+      nsSquared: sum((_, ns) => ns * ns),
+      product: sum((bytes, ns) => bytes * ns),
+    },
+  };
+}
+
+describe('the price of a byte', () => {
+  it('is the slope of pauses on their work, what any pause costs set aside', () => {
+    const rows = Array.from({ length: 20 }, (_, i) => [1e5 * (i + 1), 3e5 + 2 * 1e5 * (i + 1)] as const);
+    const { value, low, high } = costPerByte(pausesOf(rows));
+    expect(value).toBeCloseTo(2, 6);
+    expect(low).toBeGreaterThan(1.99);
+    expect(high).toBeLessThan(2.01);
+  });
+
+  it('holds the truth in its interval at 95 % of noisy runs', () => {
+    let held = 0;
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = seededRandom(seed);
+      const rows = Array.from({ length: 15 }, () => {
+        const bytes = 1e6 * (0.2 + random());
+        const noise = (random() + random() + random() - 1.5) * 4e5;
+        return [bytes, 5e5 + 3 * bytes + noise] as const;
+      });
+      const { low, high } = costPerByte(pausesOf(rows));
+      if (low! <= 3 && 3 <= high!) held++;
+    }
+    expect(held).toBeGreaterThanOrEqual(184);
+  });
+
+  it('is an upper bound where pauses are few or all alike, and unknown where there are none', () => {
+    const few = costPerByte(
+      pausesOf([
+        [1e6, 4e6],
+        [1e6, 2e6],
+      ]),
+    );
+    expect(few).toMatchObject({ value: 3, low: 0 });
+    expect(few.high).toBeGreaterThan(3);
+    expect(costPerByte(pausesOf([])).value).toBeNull();
+    expect(costPerByte({ ...pausesOf([[1, 1]]), work: undefined } as never).value).toBeNull();
+  });
+});
+
+describe('advice', () => {
+  const scavenge = pausesOf(Array.from({ length: 40 }, (_, i) => [5000 * (i + 1), 1e5 + 2 * 5000 * (i + 1)]));
+  const markCompact = pausesOf(Array.from({ length: 10 }, (_, i) => [1e5 * (i + 1), 1e5 * (i + 1)]));
+  const build = (contexts: Parameters<typeof aggregates>[0]) =>
+    buildProfile(aggregates(contexts, { gcCycles: 50, scavenge, markCompact }), currentProcess(), {
+      resolver,
+    });
+  const LONG: LifetimeCell[] = [[25, null, 1000, 1000, 1000]];
+  const kept = (names: ReturnType<typeof frame>[]) => context(names, 1000, { gcCycles: LONG });
+  const builtin = (name: string) => frame(name, '', 0);
+
+  it('prices the bytes that were copied and marked by this process’s own cost', () => {
+    const { advice } = build([
+      kept([frame('Session'), frame('main')]),
+      context([frame('tmp'), frame('main')], 1000),
+    ]);
+    expect(advice).toHaveLength(1);
+    const [first] = advice;
+    // 100 kB survive two scavenges: 200 kB copied at 2 ns. Half of 10 mark-compacts mark them, at 1 ns.
+    expect(first!.copiedBytes).toBeCloseTo(200_000, 0);
+    expect(first!.markedBytes).toBeCloseTo(500_000, 0);
+    expect(first!.savedMs.value).toBeCloseTo(0.4 + 0.5, 2);
+    expect(first!.savedMs.low).toBeLessThan(first!.savedMs.value!);
+    expect(first!.savedMs.high).toBeGreaterThan(first!.savedMs.value!);
+    expect(first).toMatchObject({ what: 'class', into: 'Pool', frames: [{ function: 'Session' }] });
+    expect(first!.limits).toMatch(/never.*class/);
+  });
+
+  it('does not count the mark-compact that collects an object as one that marked it', () => {
+    const dead = context([frame('f')], 1000, { gcCycles: [[4, 5, 1000, 1000, 1000]] });
+    const [advice] = build([dead]).advice;
+    // Five cycles face one mark-compact in five: one, which on average half the time collects it.
+    expect(advice!.markedBytes).toBeCloseTo(100_000 * 0.5, 0);
+  });
+
+  it.each([
+    ['what JSON.parse made', [builtin('parse'), frame('load')], 'parsed JSON', 'ArenaCache'],
+    ['a Map’s table', [builtin('set'), frame('load')], 'map', 'map'],
+    ['text', [builtin('split'), frame('load')], 'text', 'ArenaCache'],
+    [
+      'a cache',
+      [frame('set', '/nowhere/node_modules/lru-cache@11.0.0/index.js'), frame('load')],
+      'cache',
+      'ArenaCache',
+    ],
+    ['objects', [frame('load')], 'objects', 'record'],
+  ])('knows %s and where it could live', (_, frames, what, into) => {
+    const [advice] = build([kept(frames)]).advice;
+    expect(advice).toMatchObject({ what, into });
+    // Named as far out as there is a file to open.
+    expect(advice!.frames.at(-1)!.url).not.toBe('');
+  });
+
+  it('sums what one piece of code does for many callers, and ranks by what it saves', () => {
+    const { advice } = build([
+      kept([frame('small'), frame('main')]),
+      kept([frame('big'), frame('a'), frame('main')]),
+      kept([frame('big'), frame('b'), frame('main')]),
+    ]);
+    expect(advice.map(({ frames, contexts }) => [frames[0]!.function, contexts.length])).toEqual([
+      ['big', 2],
+      ['small', 1],
+    ]);
+  });
+
+  it('is none for garbage, for what was seen a few times only, and for what is nobody’s code', () => {
+    const few = context([frame('few')], 10, { gcCycles: [[25, null, 10, 10, 10]] });
+    expect(build([context([frame('tmp')], 5000), few, kept([builtin('(node)')])]).advice).toEqual([]);
+  });
+
+  it('is told as text, with V8’s limits, prices and conflicts', () => {
+    const mixed = context([frame('mix'), frame('main')], 1000, {
+      gcCycles: [
+        [0, 1, 500, 500, 500],
+        [25, null, 500, 500, 500],
+      ],
+    });
+    const profile = build([kept([frame('Session'), frame('main')]), mixed]);
+    const text = formatAdvice('p.json', profile, 20, Number.POSITIVE_INFINITY);
+    expect(text).toMatch(/^p\.json: what to move/);
+    expect(text).toMatch(/copying costs 2\.1 ms a MiB/);
+    expect(text).toMatch(/class +Session app\.js:1 +Pool of records/);
+    expect(conflictLines(profile, 5)).toEqual([
+      expect.stringMatching(
+        /^Conflict: mix app\.js:1 mixes lifetimes, 50 % young .*ROLP_ATTRIBUTION=calls:64/,
+      ),
+    ]);
+    expect(adviceLines({ ...profile, advice: [] }, 5, 80)).toEqual([
+      expect.stringContaining('Nothing worth'),
+    ]);
+  });
+});

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
+import { describe, expect, it } from 'vitest';
+import { diffProfiles, mergeProfiles, type Profile } from '../../src/profiler/index.js';
+import { mixLifetimes } from '../../src/profiler/merge-profiles.js';
+import { formatDiff } from '../../src/report/index.js';
+import { contextFixture, profileFixture } from '../report/profile-fixture.js';
+
+const schema = JSON.parse(readFileSync(new URL('../../docs/profile-schema.json', import.meta.url), 'utf8'));
+const validate = new Ajv({ allErrors: true }).compile(schema);
+const withIds = (profile: Profile): Profile => ({
+  ...profile,
+  contexts: profile.contexts.map((context, i) => ({ ...context, id: `${i}`.padStart(12, '0') })),
+});
+const keeping = (share: number, over: object = {}): Profile =>
+  withIds(
+    profileFixture({
+      contexts: [
+        contextFixture('garbage', 2_000_000, 0),
+        { ...contextFixture('cached', 1_000_000, share), ...over },
+      ],
+    }),
+  );
+const cached = (profile: Profile) => profile.contexts.find(({ frames }) => frames[0]!.function === 'cached')!;
+
+describe('merging profiles', () => {
+  it('adds counts by context id and meets the schema', () => {
+    const merged = mergeProfiles([keeping(0.9), keeping(0.9), keeping(0.9)]);
+    expect(validate(merged), JSON.stringify(validate.errors)).toBe(true);
+    expect(merged).toMatchObject({ merged: 3, gc: { scavenges: 30, allocatedBytes: 9_000_000 } });
+    expect(merged.contexts).toHaveLength(2);
+    expect(cached(merged)).toMatchObject({
+      samples: 300,
+      allocated: { bytes: 3_000_000 },
+      lifetime: { gcCycles: { p50: { value: 2 } } },
+    });
+    expect(cached(merged).survival[1]).toBeCloseTo(3 * cached(keeping(0.9)).survival[1]!, 6);
+    expect(merged.gc.pauseMs.scavenge).toMatchObject({ count: 30, sum: 60, p50: null, max: 4.5 });
+  });
+
+  it('leaves a single profile as it is and refuses none', () => {
+    const one = keeping(0.9);
+    expect(mergeProfiles([one])).toBe(one);
+    expect(() => mergeProfiles([])).toThrow(RangeError);
+  });
+
+  it('decides by votes of samples, less surely where processes differ', () => {
+    const decided = (generation: number | null, samples: number) =>
+      keeping(0.9, { generation, confidence: 0.99, samples, decidedAt: 1, decidedBy: 'samples' });
+    const agreed = cached(mergeProfiles([decided(null, 500), decided(null, 900)]));
+    expect(agreed).toMatchObject({ generation: null, decidedBy: 'samples', decidedAt: 1 });
+    expect(agreed.confidence).toBeCloseTo(0.99, 6);
+    const split = cached(mergeProfiles([decided(null, 500), decided(0, 1500)]));
+    expect(split.generation).toBe(0);
+    expect(split.confidence).toBeLessThan(0.8);
+  });
+
+  it('decides together what no process could alone', () => {
+    const alone = (share: number) => keeping(share, { samples: 150 });
+    expect(cached(mergeProfiles([alone(0.9), alone(0.9)]))).toMatchObject({ confidence: null, samples: 300 });
+    const three = cached(mergeProfiles([alone(0.9), alone(0.9), alone(0.9)]));
+    expect(three).toMatchObject({ generation: null, class: 'long', decidedBy: 'samples' });
+    expect(three.confidence).toBeGreaterThan(0.99);
+    expect(cached(mergeProfiles([alone(0), alone(0), alone(0)]))).toMatchObject({
+      generation: 0,
+      class: 'young',
+    });
+  });
+
+  it('mixes lifetimes by objects: quantiles of a mixture lie between those of its parts', () => {
+    const summary = cached(keeping(0.9)).lifetime.gcCycles;
+    const shifted = (factor: number) => {
+      const times = (e: typeof summary.p50) => ({
+        value: e.value && e.value * factor,
+        low: e.low && e.low * factor,
+        high: e.high && e.high * factor,
+      });
+      return {
+        ...summary,
+        mean: times(summary.mean),
+        p50: times(summary.p50),
+        p90: times(summary.p90),
+        horizon: summary.horizon! * factor,
+      };
+    };
+    const mixed = mixLifetimes([
+      [summary, 1],
+      [shifted(10), 1],
+    ]);
+    expect(mixed.p50.value).toBeGreaterThan(2);
+    expect(mixed.p50.value).toBeLessThan(20);
+    expect(mixed.mean.value).toBeCloseTo(11, 6);
+    const mostly = mixLifetimes([
+      [summary, 99],
+      [shifted(10), 1],
+    ]);
+    expect(mostly.p50.value).toBeCloseTo(2, 0);
+    expect(
+      mixLifetimes([
+        [summary, 5],
+        [summary, 3],
+      ]).p90,
+    ).toMatchObject({ value: 4 });
+  });
+});
+
+describe('the difference of two profiles', () => {
+  it('is none between a profile and itself', () => {
+    const { rows, total } = diffProfiles(keeping(0.9), keeping(0.9));
+    expect(rows).toEqual([]);
+    expect(total.changePercent).toBe(0);
+    const text = formatDiff(['a', 'b'], { rows, total }, 20, 200);
+    expect(text).toContain('No context changed.');
+  });
+
+  it('sets run lengths aside', () => {
+    const twice = mergeProfiles([keeping(0.9), keeping(0.9)]);
+    expect(diffProfiles(keeping(0.9), twice).rows).toEqual([]);
+  });
+
+  it('says which contexts let more survive, in per cent of what survived before, and how sure that is', () => {
+    const { rows, total } = diffProfiles(keeping(0.4), keeping(0.8));
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ before: { class: 'long' }, after: { class: 'long' } });
+    expect(rows[0]!.changePercent).toBeCloseTo(100, 6);
+    expect(rows[0]!.noisePercent).toBeGreaterThan(10);
+    expect(total.changePercent).toBeCloseTo(100, 6);
+    expect(formatDiff(['a', 'b'], { rows, total }, 20, 200)).toMatch(/\+100\.0 %.*cached src\/cached\.js:12/);
+  });
+
+  it('tells what is new and what is gone', () => {
+    const none = { ...keeping(0.9), contexts: keeping(0.9).contexts.slice(0, 1) };
+    expect(diffProfiles(none, keeping(0.9)).rows[0]).toMatchObject({ before: null });
+    expect(diffProfiles(keeping(0.9), none).rows[0]).toMatchObject({ after: null, changePercent: -100 });
+  });
+});
