@@ -1,5 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { ProfileFileError } from '../report/index.js';
+import { ProfileFileError } from '../profiler/index.js';
+import {
+  ADVICE_HELP,
+  adviceCommand,
+  DIFF_HELP,
+  diffCommand,
+  MERGE_HELP,
+  mergeCommand,
+} from './profile-commands.js';
 import { REPORT_HELP, reportCommand } from './report-command.js';
 import { RUN_HELP, runCommand } from './run-command.js';
 import { UsageError } from './usage.js';
@@ -9,11 +17,22 @@ const HELP = `rolp: how long do the objects of a Node.js app live, and where are
 Usage:
   rolp run [options] app.js [arguments]    run an app, write its profile, print the report
   rolp report [options] FILE...            print the report of profiles that were written
-  rolp help [run|report]                   options of a command
+  rolp advice [options] FILE...            print what to move out of V8's heap, and what that saves
+  rolp merge FILE... -o OUT                join the profiles of many processes
+  rolp diff [options] BEFORE AFTER         print what changed, with an exit code for CI
+  rolp help [command]                      options of a command
   rolp --version
 
 An app can also be started as ever, with node --require rolp/register app.js.
 `;
+
+const HELP_ON: Readonly<Record<string, string | undefined>> = {
+  run: RUN_HELP,
+  report: REPORT_HELP,
+  advice: ADVICE_HELP,
+  merge: MERGE_HELP,
+  diff: DIFF_HELP,
+};
 
 /**
  * Runs the command line.
@@ -38,6 +57,15 @@ function dispatch(args: readonly string[]): void {
     case 'report':
       reportCommand(rest);
       return;
+    case 'advice':
+      adviceCommand(rest);
+      return;
+    case 'merge':
+      mergeCommand(rest);
+      return;
+    case 'diff':
+      diffCommand(rest);
+      return;
     case 'help':
     case '--help':
     case '-h':
@@ -48,7 +76,7 @@ function dispatch(args: readonly string[]): void {
       process.stdout.write(`${version()}\n`);
       return;
     case undefined:
-      throw new UsageError('a command is missing: run or report; see rolp --help');
+      throw new UsageError('a command is missing: run, report, advice, merge or diff; see rolp --help');
     default:
       throw new UsageError(`${JSON.stringify(command)} is no command; see rolp --help`);
   }
@@ -56,8 +84,8 @@ function dispatch(args: readonly string[]): void {
 
 function helpOn(topic: string | undefined): string {
   if (topic === undefined) return HELP;
-  if (topic === 'run') return RUN_HELP;
-  if (topic === 'report') return REPORT_HELP;
+  const help = HELP_ON[topic];
+  if (help !== undefined) return help;
   throw new UsageError(`there is no help on ${JSON.stringify(topic)}; see rolp --help`);
 }
 

@@ -1,14 +1,8 @@
 import { parseArgs } from 'node:util';
 import { checkInteger, checkOneOf } from '../base/index.js';
-import type { Profile } from '../profiler/index.js';
-import {
-  findProfileFiles,
-  formatReport,
-  type ReportOptions,
-  readProfile,
-  SORT_KEYS,
-  selectContexts,
-} from '../report/index.js';
+import { findProfileFiles, type Profile, readProfile } from '../profiler/index.js';
+import { formatReport, type ReportOptions, SORT_KEYS, selectContexts } from '../report/index.js';
+import { writeOut } from './stdout.js';
 import { UsageError } from './usage.js';
 
 const DEFAULT_TOP = 20;
@@ -44,13 +38,7 @@ export function reportCommand(args: readonly string[]): void {
   if (positionals.length === 0) throw new UsageError('report: name a profile or a directory of profiles');
   const options = reportOptions(values);
   const loaded = positionals.flatMap(findProfileFiles).map((file) => ({ file, profile: readProfile(file) }));
-  // A reader such as `head` may leave before all is printed.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-  process.stdout.write(
-    values.json ? jsonReport(loaded, options) : textReport(loaded, options, process.stdout.columns),
-  );
+  writeOut(values.json ? jsonReport(loaded, options) : textReport(loaded, options, process.stdout.columns));
 }
 
 /** The report that `rolp run` prints at the end. */

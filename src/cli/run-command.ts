@@ -4,8 +4,8 @@ import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { findProfileFiles, ProfileFileError, readDecisions, readProfile } from '../profiler/index.js';
 import { parseSetting, SETTINGS, SettingError, type SettingRow } from '../register/settings.js';
-import { findProfileFiles, ProfileFileError, readProfile } from '../report/index.js';
 import { textReport } from './report-command.js';
 import { UsageError, wrap } from './usage.js';
 
@@ -104,8 +104,20 @@ function appEnvironment(values: Record<string, string | boolean | undefined>): N
     }
   }
   const outDir = SETTINGS.find(({ key }) => key === 'outDir')!;
+  checkProfileIn(env, values['profile-in'] === undefined ? 'ROLP_PROFILE_IN' : '--profile-in');
   env.ROLP_OUT_DIR = resolve(env.ROLP_OUT_DIR || outDir.default);
   return env;
+}
+
+/** The app would run on without rolp; better not to start it. */
+function checkProfileIn({ ROLP_PROFILE_IN: path }: NodeJS.ProcessEnv, name: string): void {
+  if (!path) return;
+  try {
+    readDecisions(path);
+  } catch (error) {
+    if (!(error instanceof ProfileFileError)) throw error;
+    throw new UsageError(`run: ${name}: ${error.message}`);
+  }
 }
 
 function printReport(directory: string, pid: number): void {

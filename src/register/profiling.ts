@@ -1,5 +1,6 @@
 import { loadAddon } from '../base/index.js';
 import {
+  Adaptation,
   type AttributionControl,
   attributionOfThread,
   NativeSource,
@@ -23,6 +24,8 @@ export interface Profiling {
   /** This thread's key in the store. */
   ownKey(): number | undefined;
   readonly attribution: AttributionControl;
+  /** Looks at each profile written while the app runs, and opens windows, rests and wakes. */
+  readonly adaptation: Adaptation;
   /**
    * Watches the signals that end the process, unseen by `process.listeners`. The callback runs before any listener
    * of the app's; where the app has none, the process then dies by the signal. Null where there is no way.
@@ -52,8 +55,14 @@ export function startProfiling(settings: Settings): Profiling {
     level: attribution.level,
   });
   attribution.watch();
+  const adaptation = new Adaptation({
+    source,
+    attribution,
+    budgetPercent: settings.budgetPercent,
+    maxWindows: settings.autoWindows,
+  });
   if (!(source instanceof NativeSource)) {
-    return { source, store: null, ownKey: () => undefined, attribution, watchSignals: null };
+    return { source, store: null, ownKey: () => undefined, attribution, adaptation, watchSignals: null };
   }
   const addon = loadAddon() as unknown as SignalAddon;
   return {
@@ -61,6 +70,7 @@ export function startProfiling(settings: Settings): Profiling {
     store: nativeThreadStore(),
     ownKey: () => source.key,
     attribution,
+    adaptation,
     watchSignals: (callback) => {
       addon.watchSignals(callback);
     },

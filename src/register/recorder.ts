@@ -6,6 +6,9 @@ import {
   type FrameResolver,
   formatAttribution,
   type Profile,
+  type ProfileContext,
+  placedContexts,
+  profileInput,
   type ThreadAggregates,
   type WindowNote,
 } from '../profiler/index.js';
@@ -46,7 +49,9 @@ export class Recorder {
       directory: origin.directory,
       ...(origin.mainFile === undefined ? {} : { mainFile: origin.mainFile }),
     });
-    this.#place = place ?? claimPlace(origin.outDir, process.pid, threadId, this.#text(this.#ownProfile()));
+    this.#place =
+      place ??
+      claimPlace(origin.outDir, process.pid, threadId, this.#text(this.#ownProfile(profiling.source.read())));
   }
 
   get place(): ProfilePlace {
@@ -56,8 +61,9 @@ export class Recorder {
   /** While the app runs on: this thread's profile, and those of workers that ended without writing theirs. */
   writeNow(): void {
     this.#guard(() => {
-      this.#writeOwn();
+      const { profile, aggregates } = this.#writeOwn();
       if (isMainThread) this.#writeWorkers((row) => row.ended);
+      this.#profiling.adaptation.look(profile, aggregates);
     });
   }
 
@@ -80,16 +86,22 @@ export class Recorder {
     return `${profile.contexts.length} allocation contexts over ${profile.gc.gcCycles} GC cycles: ${path}${workers}`;
   }
 
-  #ownProfile(): Profile {
-    return this.#profile(this.#profiling.source.read(), this.#profiling.attribution.notes);
+  #ownProfile(aggregates: ThreadAggregates): Profile {
+    return this.#profile(aggregates, this.#profiling.attribution.notes, placedContexts());
   }
 
-  #profile(aggregates: ThreadAggregates, windowNotes: readonly WindowNote[] = []): Profile {
+  #profile(
+    aggregates: ThreadAggregates,
+    windowNotes: readonly WindowNote[] = [],
+    placed: readonly ProfileContext[] = [],
+  ): Profile {
     return buildProfile(aggregates, currentProcess(), {
       attribution: formatAttribution(this.#settings.attribution),
       limitation: this.#profiling.source.limitation,
       resolver: this.#resolver,
       windowNotes,
+      placed,
+      prior: profileInput(),
     });
   }
 
@@ -97,13 +109,15 @@ export class Recorder {
     return JSON.stringify(profile);
   }
 
-  #writeOwn(): void {
-    const profile = this.#ownProfile();
+  #writeOwn(): { readonly profile: Profile; readonly aggregates: ThreadAggregates } {
+    const aggregates = this.#profiling.source.read();
+    const profile = this.#ownProfile(aggregates);
     const path = writeProfile(this.#place, threadId, this.#text(profile));
     this.#last = { path, profile };
     const { store, ownKey } = this.#profiling;
     const key = ownKey();
     if (store !== null && key !== undefined) store.markWritten(key);
+    return { profile, aggregates };
   }
 
   #writeWorkers(wanted: (row: { ended: boolean }) => boolean): void {

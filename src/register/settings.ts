@@ -14,6 +14,10 @@ export interface Settings {
   readonly stackDepth: number;
   readonly attribution: AttributionSetting;
   readonly windowPauseMs: number;
+  /** Windows that may be opened by themselves, to resolve conflicts. */
+  readonly autoWindows: number;
+  /** A profile, or a directory of profiles, whose decisions are the start; empty: none. */
+  readonly profileIn: string;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly budgetPercent: number;
@@ -92,6 +96,24 @@ export const SETTINGS: readonly SettingRow[] = [
     default: '100',
     help: 'longest pause that opening or closing an attribution window may be predicted to take',
     parse: (name, text) => checkNumber(name, numeric(text), 0, 60_000),
+  }),
+  row({
+    key: 'autoWindows',
+    env: 'ROLP_AUTO_WINDOWS',
+    option: 'auto-windows',
+    placeholder: 'N',
+    default: '1',
+    help: 'windows at level calls, 64 GC cycles each, that may be opened where callers hidden by inlining might tell lifetimes apart; 0 opens none',
+    parse: (name, text) => checkInteger(name, numeric(text), 0, 1000),
+  }),
+  row({
+    key: 'profileIn',
+    env: 'ROLP_PROFILE_IN',
+    option: 'profile-in',
+    placeholder: 'FILE',
+    default: '',
+    help: 'profile of an earlier run, or a directory of profiles, whose decisions are the start; the run goes on correcting them',
+    parse: (_name, text) => text,
   }),
   row({
     key: 'include',

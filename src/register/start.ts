@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import { readDecisions, setProfileInput } from '../profiler/index.js';
 import { beforeExitListeners } from './exit-path.js';
 import type { ProfilePlace } from './profile-files.js';
 import { type Profiling, startProfiling } from './profiling.js';
@@ -29,6 +30,7 @@ export function start(): void {
     refuseOtherRuntimes();
     const settings = parent?.settings ?? readSettings(process.env);
     const origin = parent?.origin ?? currentOrigin(settings);
+    startFromEarlierRun(settings, origin);
     const profiling = startProfiling(settings);
     let recorder: Recorder;
     try {
@@ -43,6 +45,16 @@ export function start(): void {
     keepRecording(profiling, recorder, settings);
   } catch (error) {
     tellOff(error as Error, inherited as Inheritance | undefined);
+  }
+}
+
+/** @throws Error naming the setting when the profile cannot be used. */
+function startFromEarlierRun({ profileIn }: Settings, { directory }: Origin): void {
+  if (profileIn === '') return;
+  try {
+    setProfileInput(readDecisions(resolve(directory, profileIn)));
+  } catch (error) {
+    throw new Error(`ROLP_PROFILE_IN: ${(error as Error).message}`);
   }
 }
 

@@ -9,6 +9,8 @@ describe('settings', () => {
       stackDepth: 16,
       attribution: { level: 'off', cycles: null },
       windowPauseMs: 100,
+      autoWindows: 1,
+      profileIn: '',
       include: [],
       exclude: [],
       budgetPercent: 1,
