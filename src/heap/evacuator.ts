@@ -1,8 +1,8 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
-import { OWNER_SHIFT, SITE_SHIFT, STAMPED } from './layout.js';
+import { OWNER_SHIFT, siteIn } from './layout.js';
 import { FRAGMENTED, FREE, HAS_OWNED, NONE, PIN_MASK, SETTLED, SOURCE } from './region-space.js';
-import type { Address, Generation, Ref, SiteId } from './types.js';
+import type { Address, Ref, SiteId } from './types.js';
 
 /** Most units of work (copied, or four a block walked) between two looks at the clock. */
 const MAX_WORK_PER_LOOK = 4096;
@@ -77,7 +77,7 @@ export class Evacuator {
   get pressed(): boolean {
     const core = this.#core;
     const most = core.config.maxBytes / core.config.regionBytes;
-    return core.availableRegions() < Math.max(2, most * LOW_WATER);
+    return core.room.availableRegions() < Math.max(2, most * LOW_WATER);
   }
 
   /** Whether a step would have something to do. */
@@ -232,8 +232,8 @@ export class Evacuator {
       channels.evacuate.publish({
         heap: core.config.name,
         region: source,
-        generation: generations.ids[g],
-        to: generations.ids[generations.evacuateTo[g]!],
+        generation: generations.id(g),
+        to: generations.id(generations.evacuateTo[g]!),
         bytes: this.#copiedFromSource,
       });
     }
@@ -260,7 +260,7 @@ export class Evacuator {
     if (owner?.relocate !== undefined) {
       const chosen = owner.relocate(from);
       if (chosen === 0) {
-        if ((word1 & STAMPED) !== 0) core.noteDeath(from, units, word1, g);
+        if (word1 < 0) core.lives.noteDeath(from, units, word1, g);
         i32[at] = 0;
         core.addFreed(source, units);
         return true;
@@ -281,7 +281,7 @@ export class Evacuator {
     this.bytesEvacuated += bytes;
     this.#copiedFromSource += bytes;
     generations.bytesEvacuated[g]! += bytes;
-    this.#countFragmented(word1 >>> SITE_SHIFT, bytes);
+    this.#countFragmented(siteIn(word1), bytes);
     core.addFreed(source, units);
     owner?.moved(from, address);
     return true;
@@ -309,19 +309,7 @@ export class Evacuator {
     const core = this.#core;
     if (site !== this.#site || bytes === 0) {
       if (this.#siteBytes > 0) {
-        core.sites.fragmentedBytes[this.#site]! += this.#siteBytes;
-        if (core.policy !== null) {
-          const g = core.space.generation[this.#source]!;
-          try {
-            core.policy.fragmented(
-              this.#site as SiteId,
-              core.generations.ids[g] as Generation,
-              this.#siteBytes,
-            );
-          } catch (error) {
-            core.dropPolicy(error);
-          }
-        }
+        core.lives.fragmented(this.#site as SiteId, core.space.generation[this.#source]!, this.#siteBytes);
       }
       this.#site = site;
       this.#siteBytes = 0;

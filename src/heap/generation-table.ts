@@ -1,10 +1,9 @@
 import type { Budget } from './budget.js';
-import type { HotWords } from './hot-words.js';
 import { GENERATION_MASK, NUMBERED_GENERATIONS } from './layout.js';
 import { NONE } from './region-space.js';
 import type { Generation } from './types.js';
 
-const BYTES_PER_GENERATION = 10 * 4 + 5 * 8;
+const BYTES_PER_GENERATION = 11 * 4 + 5 * 8;
 
 /** Counters of a generation since it was made. */
 export interface GenerationCounters {
@@ -23,11 +22,12 @@ export interface GenerationCounters {
  * makes one generation per batch never grows the table.
  */
 export class GenerationTable {
-  /** The Generation at each index; 0 where there is none. */
-  ids: Int32Array = new Int32Array(0);
-  top: Int32Array = new Int32Array(0);
-  end: Int32Array = new Int32Array(0);
-  /** The same for the evacuation destination. */
+  /**
+   * What each allocation reads, four words a generation: its Generation (0 where there is none, negative once it has
+   * ended), then the allocation region's top and end, 0 without one. Another array once the table has grown.
+   */
+  rows: Int32Array = new Int32Array(0);
+  /** The top and end of the evacuation destination. */
   destinationTop: Int32Array = new Int32Array(0);
   destinationEnd: Int32Array = new Int32Array(0);
   head: Int32Array = new Int32Array(0);
@@ -56,18 +56,12 @@ export class GenerationTable {
   readonly #budget: Budget;
   readonly #freeIndices: number[] = [];
 
-  readonly #hot: HotWords;
-  readonly #onGrown: () => void;
-
-  /** @param onGrown called when the hot words have moved. */
-  constructor(budget: Budget, hot: HotWords, dynamicCount: number, liveLimit: number, onGrown: () => void) {
+  constructor(budget: Budget, dynamicCount: number, liveLimit: number) {
     this.#budget = budget;
-    this.#hot = hot;
-    this.#onGrown = onGrown;
     this.#resize(NUMBERED_GENERATIONS);
     for (let k = 1; k < NUMBERED_GENERATIONS; k++) {
       if (k > dynamicCount && k < NUMBERED_GENERATIONS - 1) continue;
-      this.ids[k] = k;
+      this.#setId(k, k);
       this.evacuateTo[k] = k < dynamicCount ? k + 1 : NUMBERED_GENERATIONS - 1;
       this.liveLimit[k] = liveLimit;
     }
@@ -78,12 +72,43 @@ export class GenerationTable {
   }
 
   get bytes(): number {
-    return this.ids.length * BYTES_PER_GENERATION;
+    return this.#capacity * BYTES_PER_GENERATION;
+  }
+
+  get #capacity(): number {
+    return this.rows.length >>> 2;
+  }
+
+  /** The generation at an index; 0 where there is none, negative where one has ended. */
+  id(index: number): Generation {
+    return this.rows[index << 2]! as Generation;
+  }
+
+  #setId(index: number, id: number): void {
+    this.rows[index << 2] = id;
+  }
+
+  /** The first free address in the allocation region; 0, as the end, without one. */
+  top(index: number): number {
+    return this.rows[(index << 2) + 1]!;
+  }
+
+  setTop(index: number, address: number): void {
+    this.rows[(index << 2) + 1] = address;
+  }
+
+  /** One past the last address of the allocation region. */
+  end(index: number): number {
+    return this.rows[(index << 2) + 2]!;
+  }
+
+  setEnd(index: number, address: number): void {
+    this.rows[(index << 2) + 2] = address;
   }
 
   #resize(capacity: number): void {
-    const grown = (old: Int32Array): Int32Array => {
-      const array = new Int32Array(capacity);
+    const grown = (old: Int32Array, length: number = capacity): Int32Array => {
+      const array = new Int32Array(length);
       array.set(old);
       return array;
     };
@@ -92,14 +117,8 @@ export class GenerationTable {
       array.set(old);
       return array;
     };
-    const before = this.ids.length;
-    if (capacity > this.#hot.generationCapacity) {
-      this.#hot.growGenerations(capacity);
-      this.#onGrown();
-    }
-    this.ids = this.#hot.column(this.#hot.idsAt, capacity);
-    this.top = this.#hot.column(this.#hot.topAt, capacity);
-    this.end = this.#hot.column(this.#hot.endAt, capacity);
+    const before = this.#capacity;
+    this.rows = grown(this.rows, capacity << 2);
     this.destinationTop = grown(this.destinationTop);
     this.destinationEnd = grown(this.destinationEnd);
     this.head = grown(this.head).fill(NONE, before);
@@ -117,7 +136,7 @@ export class GenerationTable {
   /** Index of `generation`, or 0 if there is no such generation (or it has ended). */
   indexOf(generation: number): number {
     const index = generation & GENERATION_MASK;
-    return generation > 0 && this.ids[index] === generation ? index : 0;
+    return generation > 0 && this.id(index) === generation ? index : 0;
   }
 
   /** Makes an anonymous generation. @returns 0 if the budget does not hold a larger table. */
@@ -127,21 +146,21 @@ export class GenerationTable {
       if (this.count > GENERATION_MASK) {
         throw new RangeError(`more than ${GENERATION_MASK + 1} generations at once; release some`);
       }
-      if (this.count === this.ids.length) {
+      if (this.count === this.#capacity) {
         const more = Math.min(this.count, GENERATION_MASK + 1 - this.count);
         if (!this.#budget.take(GenerationTable.bytesFor(more))) return 0 as Generation;
         this.#resize(this.count + more);
       }
       index = this.count++;
-      this.ids[index] = index;
+      this.#setId(index, index);
     } else {
       // `end` left the negated id of the last holder: the next tag follows it, wrapping below 2^31.
-      this.ids[index] = (-this.ids[index]! + GENERATION_MASK + 1) & 0x7fffffff;
+      this.#setId(index, (-this.id(index) + GENERATION_MASK + 1) & 0x7fffffff);
     }
     this.evacuateTo[index] = evacuateTo;
     this.liveLimit[index] = liveLimit;
     for (const counters of this.#counters()) counters[index] = 0;
-    return this.ids[index] as Generation;
+    return this.id(index);
   }
 
   /** Ends the anonymous generation at `index`, which must hold no region. */
@@ -152,7 +171,7 @@ export class GenerationTable {
     this.ended.regionsEvacuated += this.regionsEvacuated[index]!;
     this.ended.regionsReleased += this.regionsReleased[index]!;
     for (const counters of this.#counters()) counters[index] = 0;
-    this.ids[index] = -this.ids[index]!;
+    this.#setId(index, -this.id(index));
     this.#freeIndices.push(index);
     // Whoever evacuated into it goes on into the permanent generation.
     for (let g = 1; g < this.count; g++) {

@@ -1,5 +1,5 @@
 import type { Budget } from './budget.js';
-import { type HotWords, RING_COUNT, RING_HEAD, RING_LOW } from './hot-words.js';
+import { CLOSED, CONDEMNED_COUNT, type HotWords, PUT, PUT_END, TAKE, TAKE_END } from './hot-words.js';
 import type { Address, Ref } from './types.js';
 
 /** The entry of a slot that is not live has the top bit set. */
@@ -14,6 +14,10 @@ const MAX_RING = 4096;
  * checked: a cache line that the caller is about to touch anyway. Free refs, their next tags in them, wait in
  * a ring, oldest first; what the ring cannot hold is linked through the entries (tag and next slot). Slots
  * are reused first in, first out, and at least a quarter of the ring stays behind, so that tags wrap late.
+ *
+ * The heap's `allocate` and `free` take from and put into the ring by themselves, up to TAKE_END and PUT_END, and
+ * call in here when they get there. Chunks that are not made yet are all one chunk without a live entry, so that
+ * a look-up needs no check.
  * docs/decisions/001-handle-table.md says why there is a table at all.
  */
 export class HandleTable {
@@ -22,12 +26,15 @@ export class HandleTable {
   readonly tagMask: number;
   readonly chunkShift: number;
   readonly chunkMask: number;
-  readonly chunks: Int32Array[] = [];
+  readonly chunks: Int32Array[];
   readonly ring: Int32Array;
   readonly ringMask: number;
   readonly #budget: Budget;
   readonly #hot: HotWords;
   readonly #restCount: number;
+  /** Refs that allocation must leave in the ring. */
+  #low: number;
+  #chunkCount: number = 0;
   /** The first slot that was never used. Slot 0 never is: a ref of 0 names nothing. */
   #fresh: number = 1;
   /** The linked free slots, all older than those in the ring. */
@@ -43,14 +50,37 @@ export class HandleTable {
     this.tagMask = 2 ** (31 - slotBits) - 1;
     this.chunkShift = Math.min(chunkShift, slotBits);
     this.chunkMask = 2 ** this.chunkShift - 1;
-    this.ring = new Int32Array(HandleTable.ringBytes(slotBits) / 4);
+    const none = new Int32Array(1 << this.chunkShift).fill(FREE_ENTRY);
+    this.chunks = Array.from({ length: 2 ** (slotBits - this.chunkShift) }, () => none);
+    this.ring = new Int32Array(HandleTable.#ringBytes(slotBits) / 4);
     this.ringMask = this.ring.length - 1;
     this.#restCount = this.ring.length / 4;
-    hot.words[RING_LOW] = this.#restCount;
+    this.#low = this.#restCount;
+    this.#rebase(0, 0);
   }
 
-  static ringBytes(slotBits: number): number {
+  static #ringBytes(slotBits: number): number {
     return 4 * Math.min(MAX_RING, 2 ** (slotBits - 2));
+  }
+
+  /** Bytes of a table without a chunk of its own. */
+  static fixedBytes(slotBits: number, chunkShift: number): number {
+    return HandleTable.#ringBytes(slotBits) + (4 << Math.min(chunkShift, slotBits));
+  }
+
+  /** Writes down the ring's ends after a change: `count` refs from `take` on. */
+  #rebase(take: number, count: number): void {
+    const { words } = this.#hot;
+    // Back into the ring's length, so that the running places never leave 31 bits.
+    const from = take & this.ringMask;
+    words[TAKE] = from;
+    words[PUT] = from + count;
+    words[TAKE_END] = from + Math.max(0, count - this.#low);
+    words[PUT_END] = words[CONDEMNED_COUNT] === 0 ? from + this.ring.length : CLOSED;
+  }
+
+  get #count(): number {
+    return this.#hot.words[PUT]! - this.#hot.words[TAKE]!;
   }
 
   get chunkBytes(): number {
@@ -58,11 +88,11 @@ export class HandleTable {
   }
 
   get bytes(): number {
-    return this.chunks.length * this.chunkBytes;
+    return this.#chunkCount * this.chunkBytes;
   }
 
   get freeCount(): number {
-    return this.#hot.words[RING_COUNT]! + this.#linked;
+    return this.#count + this.#linked;
   }
 
   get liveCount(): number {
@@ -70,7 +100,7 @@ export class HandleTable {
   }
 
   get #freshEnd(): number {
-    return this.chunks.length << this.chunkShift;
+    return this.#chunkCount << this.chunkShift;
   }
 
   /** Slots that can be taken before another chunk is needed. */
@@ -85,7 +115,7 @@ export class HandleTable {
 
   /** Whether `take` will succeed. */
   get ready(): boolean {
-    return this.#hot.words[RING_COUNT]! > this.#hot.words[RING_LOW]!;
+    return this.#count > this.#low;
   }
 
   /**
@@ -94,8 +124,7 @@ export class HandleTable {
    */
   makeReady(): boolean {
     if (this.ready) return true;
-    const { words } = this.#hot;
-    const room = (this.ring.length >> 1) - words[RING_COUNT]!;
+    const room = (this.ring.length >> 1) - this.#count;
     const linked = Math.min(room, this.#linked);
     this.#fillFront(linked, () => this.#unlink());
     if (!this.ready) {
@@ -103,7 +132,8 @@ export class HandleTable {
       const fresh = Math.min(room - linked, this.#freshEnd - this.#fresh);
       this.#fillFront(fresh, () => this.#fresh++);
     }
-    words[RING_LOW] = words[RING_COUNT]! > this.#restCount ? this.#restCount : 0;
+    this.#low = this.#count > this.#restCount ? this.#restCount : 0;
+    this.#rebase(this.#hot.words[TAKE]!, this.#count);
     return this.ready;
   }
 
@@ -111,17 +141,15 @@ export class HandleTable {
     if (this.exhausted || !this.#budget.take(this.chunkBytes)) return;
     const chunk = new Int32Array(1 << this.chunkShift);
     chunk.fill(FREE_ENTRY);
-    this.chunks.push(chunk);
+    this.chunks[this.#chunkCount++] = chunk;
   }
 
   /** Puts `count` refs before the oldest in the ring. */
   #fillFront(count: number, next: () => number): void {
     if (count <= 0) return;
-    const { words } = this.#hot;
-    const head = (words[RING_HEAD]! - count) & this.ringMask;
+    const head = this.#hot.words[TAKE]! - count;
     for (let i = 0; i < count; i++) this.ring[(head + i) & this.ringMask] = next();
-    words[RING_HEAD] = head;
-    words[RING_COUNT]! += count;
+    this.#rebase(head, this.#count + count);
   }
 
   #unlink(): number {
@@ -143,41 +171,37 @@ export class HandleTable {
 
   /** Gives the block at `address` a ref. The table must be `ready`. heap's `allocate` has this inline. */
   take(address: Address): Ref {
-    const { words } = this.#hot;
-    const head = words[RING_HEAD]!;
-    const ref = this.ring[head & this.ringMask]!;
-    words[RING_HEAD] = head + 1;
-    words[RING_COUNT]!--;
+    const take = this.#hot.words[TAKE]!;
+    const ref = this.ring[take & this.ringMask]!;
     this.#setEntry(ref & this.slotMask, address);
+    this.#rebase(take + 1, this.#count - 1);
     return ref as Ref;
   }
 
   /** Ends `ref`, which must be live: its slot's next ref carries the next tag. heap's `free` has this inline. */
   release(ref: Ref): void {
+    if (this.#count === this.ring.length) this.#spill();
     const { words } = this.#hot;
-    if (words[RING_COUNT] === this.ring.length) this.spill();
+    const put = words[PUT]!;
     this.#setEntry(ref & this.slotMask, FREE_ENTRY);
-    const count = words[RING_COUNT]!;
-    this.ring[(words[RING_HEAD]! + count) & this.ringMask] = (ref + this.slotMask + 1) & 0x7fffffff;
-    words[RING_COUNT] = count + 1;
+    this.ring[put & this.ringMask] = (ref + this.slotMask + 1) & 0x7fffffff;
+    this.#rebase(words[TAKE]!, this.#count + 1);
   }
 
   /** Links the older half of the ring, to make room in it. */
-  spill(): void {
-    const { words } = this.#hot;
-    let head = words[RING_HEAD]!;
+  #spill(): void {
+    let take = this.#hot.words[TAKE]!;
     const count = this.ring.length >> 1;
     for (let i = 0; i < count; i++) {
-      const ref = this.ring[head++ & this.ringMask]!;
+      const ref = this.ring[take++ & this.ringMask]!;
       const slot = ref & this.slotMask;
       this.#setEntry(slot, FREE_ENTRY | (ref & ~this.slotMask));
       if (this.#linked++ === 0) this.#head = slot;
       else this.#setEntry(this.#tail, this.#entry(this.#tail) | slot);
       this.#tail = slot;
     }
-    words[RING_HEAD] = head & this.ringMask;
-    words[RING_COUNT]! -= count;
-    words[RING_LOW] = this.#restCount;
+    this.#low = this.#restCount;
+    this.#rebase(take, this.#count - count);
   }
 
   /** The block of a live ref has moved. */
@@ -187,9 +211,7 @@ export class HandleTable {
 
   /** The address in `ref`'s slot, or a negative number if the slot is free or was never made. */
   lookup(ref: number): number {
-    const slot = ref & this.slotMask;
-    const chunk = this.chunks[slot >>> this.chunkShift];
-    return chunk === undefined ? -1 : chunk[slot & this.chunkMask]!;
+    return this.#entry(ref & this.slotMask);
   }
 
   /** Walks the free queue, oldest first: for `verify`. Calls `visit` with each slot. */
@@ -200,8 +222,6 @@ export class HandleTable {
       slot = this.#entry(slot) & this.slotMask;
     }
     const { words } = this.#hot;
-    for (let i = 0; i < words[RING_COUNT]!; i++) {
-      visit(this.ring[(words[RING_HEAD]! + i) & this.ringMask]! & this.slotMask);
-    }
+    for (let at = words[TAKE]!; at < words[PUT]!; at++) visit(this.ring[at & this.ringMask]! & this.slotMask);
   }
 }

@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { checkFunction, checkInteger, checkNumber } from '../base/index.js';
 import { BlockHeap } from './block-heap.js';
 import { describeRegions } from './describe.js';
+import { CURRENT } from './hot-words.js';
 import { HEADER_BYTES } from './layout.js';
 import type { HeapOptions } from './options.js';
 import { FRAGMENTED, PIN_MASK, RETIRED, SOURCE } from './region-space.js';
@@ -20,7 +21,7 @@ import { verifyHeap } from './verify.js';
 export interface GenerationOptions {
   /** The generation that survivors of fragmented regions move to. */
   readonly evacuateTo?: number;
-  /** Live share under which a region is fragmented; 0: never evacuated by the heap itself. */
+  /** Live share under which a region is fragmented, 0 to 0.95; 0: never evacuated by the heap itself. */
   readonly liveThreshold?: number;
 }
 
@@ -34,22 +35,20 @@ export interface GenerationOptions {
 export class GenerationalHeap extends BlockHeap {
   #current: Generation = 1 as Generation;
   #scope: AsyncLocalStorage<Generation> | null = null;
-  /** Whether blocks without a generation all go to the current one: the plain field then decides. */
+  /** Whether blocks without a generation all go to the current one: a plain word then decides. */
   #static: boolean = true;
 
   /** @throws TypeError, RangeError naming the option. */
   constructor(options: HeapOptions = {}) {
     super(options);
+    this.#setCurrent(this.#current);
     // console.log(heap) shows the map, not a dump of every slab.
     Object.defineProperty(this, inspect.custom, { value: () => this.describe() });
   }
 
   protected override chooseGeneration(site: number, byteLength: number, ttlMs: number): number {
-    return this.#static ? this.#current : this.#chooseBySite(site, byteLength, ttlMs);
-  }
-
-  #chooseBySite(site: number, byteLength: number, ttlMs: number): number {
-    const { sites, generations, policy } = this.core;
+    const { sites, generations } = this.core;
+    const { policy } = this.core.lives;
     const given = sites.generations[site];
     if (given !== undefined && generations.indexOf(given) !== 0) return given;
     if (policy !== null) {
@@ -57,7 +56,7 @@ export class GenerationalHeap extends BlockHeap {
         const chosen = policy.generationFor(site as SiteId, byteLength, ttlMs);
         if (generations.indexOf(chosen) !== 0) return chosen;
       } catch (error) {
-        this.core.dropPolicy(error);
+        this.core.lives.dropPolicy(error);
       }
     }
     return this.getGeneration();
@@ -72,22 +71,29 @@ export class GenerationalHeap extends BlockHeap {
   newGeneration(options: GenerationOptions = {}): Generation {
     const { config } = this.core;
     const evacuateTo = this.#indexOf(options.evacuateTo ?? PERMANENT_GENERATION);
-    const share = options.liveThreshold ?? config.liveThreshold;
-    const generation = this.core.generations.add(evacuateTo, Math.floor(share * this.core.space.regionUnits));
-    if (generation === 0) throw this.core.full(this.core.generations.bytes, 'the generation table');
+    const limit = this.#liveLimit('newGeneration', options.liveThreshold ?? config.liveThreshold);
+    const generation = this.core.generations.add(evacuateTo, limit);
+    if (generation === 0) throw this.core.room.full(this.core.generations.bytes, 'the generation table');
     this.refresh();
     return generation;
   }
 
-  /** Changes where a generation evacuates to, or when. */
+  /** Most live units of a fragmented region under the threshold `share`. */
+  #liveLimit(call: string, share: number): number {
+    return Math.floor(checkNumber(`${call}.liveThreshold`, share, 0, 0.95) * this.core.space.regionUnits);
+  }
+
+  /** Changes where a generation evacuates to, or when. @throws RangeError before anything is changed. */
   configureGeneration(generation: number, options: GenerationOptions): void {
     const g = this.#indexOf(generation);
-    if (options.evacuateTo !== undefined) {
-      this.core.generations.evacuateTo[g] = this.#indexOf(options.evacuateTo);
-    }
-    if (options.liveThreshold !== undefined) {
-      this.core.generations.liveLimit[g] = Math.floor(options.liveThreshold * this.core.space.regionUnits);
-    }
+    const { evacuateTo, liveLimit } = this.core.generations;
+    const to = options.evacuateTo === undefined ? evacuateTo[g]! : this.#indexOf(options.evacuateTo);
+    const limit =
+      options.liveThreshold === undefined
+        ? liveLimit[g]!
+        : this.#liveLimit('configureGeneration', options.liveThreshold);
+    evacuateTo[g] = to;
+    liveLimit[g] = limit;
   }
 
   /** The generation that blocks go to when neither caller, site nor policy says: 1 at first. */
@@ -100,7 +106,18 @@ export class GenerationalHeap extends BlockHeap {
   setGeneration(generation: number): void {
     this.#indexOf(generation);
     if (this.#scope?.getStore() !== undefined) this.#scope.enterWith(generation as Generation);
-    else this.#current = generation as Generation;
+    else this.#setCurrent(generation as Generation);
+  }
+
+  #setCurrent(generation: Generation): void {
+    this.#current = generation;
+    if (this.#static) this.core.hot.words[CURRENT] = generation;
+  }
+
+  /** From now on the generation is chosen anew for each block whose caller names none. */
+  #choosePerBlock(): void {
+    this.#static = false;
+    this.core.hot.words[CURRENT] = 0;
   }
 
   /**
@@ -110,7 +127,7 @@ export class GenerationalHeap extends BlockHeap {
   runInGeneration<T>(generation: number, fn: () => T): T {
     this.#indexOf(generation);
     this.#scope ??= new AsyncLocalStorage<Generation>();
-    this.#static = false;
+    this.#choosePerBlock();
     return this.#scope.run(generation as Generation, fn);
   }
 
@@ -140,7 +157,7 @@ export class GenerationalHeap extends BlockHeap {
     core.sweeper.release(g, ends);
     if (ends) {
       this.core.generations.close(g);
-      if (this.#current === generation) this.#current = 1 as Generation;
+      if (this.#current === generation) this.#setCurrent(1 as Generation);
     }
     if (this.core.space.condemnedCount !== 0) core.sweeper.sweepUntil(startMs + core.config.stepBudgetMs);
     this.pauses.record('release', startMs);
@@ -236,7 +253,7 @@ export class GenerationalHeap extends BlockHeap {
   /** Gives empty slabs back to the system now. @returns the bytes given back. */
   shrink(): number {
     while (this.core.sweeper.sweepRegion());
-    return this.core.shrink(this.core.cycle);
+    return this.core.room.shrink(this.core.cycle);
   }
 
   // ---- the budget ----
@@ -261,7 +278,7 @@ export class GenerationalHeap extends BlockHeap {
 
   /** Counts `bytes` of an owner's own tables in `maxBytes`. @throws HeapFullError */
   reserve(bytes: number): void {
-    this.core.reserve(checkInteger('bytes', bytes, 0));
+    this.core.room.reserve(checkInteger('bytes', bytes, 0));
   }
 
   /** Ends a reservation. */
@@ -277,7 +294,7 @@ export class GenerationalHeap extends BlockHeap {
    * @returns a function that takes the hook off.
    */
   onPressure(hook: (askedBytes: number) => unknown): () => void {
-    const hooks = this.core.pressureHooks;
+    const hooks = this.core.room.hooks;
     hooks.push(checkFunction('onPressure', hook));
     return () => {
       const at = hooks.indexOf(hook);
@@ -294,11 +311,10 @@ export class GenerationalHeap extends BlockHeap {
    */
   site(name: string, options: { readonly generation?: number } = {}): SiteId {
     const id = this.core.sites.intern(name);
-    this.refresh();
     if (options.generation !== undefined) {
       this.#indexOf(options.generation);
       this.core.sites.generations[id] = options.generation;
-      this.#static = false;
+      this.#choosePerBlock();
     }
     return id;
   }
@@ -315,8 +331,8 @@ export class GenerationalHeap extends BlockHeap {
         checkFunction(`PlacementPolicy.${method}`, policy[method]);
       }
     }
-    this.core.policy = policy;
-    if (policy !== null) this.#static = false;
+    this.core.lives.policy = policy;
+    if (policy !== null) this.#choosePerBlock();
   }
 
   /** How many blocks of `byteLength` bytes a sampled one stands for: see the option `sampleBytes`. */

@@ -46,8 +46,8 @@ export interface HeapOptions {
   /** Time that one evacuation step may take, in ms. Default 0.5. */
   readonly stepBudgetMs?: number;
   /**
-   * Mean bytes between two blocks that carry their birth, for ages: default 4096; 1 is nearly every block, 0
-   * none. A block of n bytes is sampled with probability 1 - exp(-n / sampleBytes).
+   * Mean bytes between two blocks that carry their birth, for ages: 1 is nearly every block, 0 none. Default a
+   * thousandth of cycleBytes, 4 to 64 KiB: a thousand samples a heap cycle, if it is long enough. A block of n bytes is sampled with probability 1 - exp(-n / sampleBytes).
    */
   readonly sampleBytes?: number;
   /** Heap cycles after which an empty slab goes back to the system. Default 4. */
@@ -134,21 +134,23 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
   );
   const chunkBytes = clamp(floorPowerOfTwo(maxBytes / 512), 64, 256 * KiB);
   const liveThreshold = checkNumber(at('liveThreshold'), options.liveThreshold ?? 0.65, 0, 0.95);
+  const cycleBytes = checkInteger(
+    at('cycleBytes'),
+    options.cycleBytes ?? Math.max(Math.ceil(maxBytes / 32), 4 * regionBytes),
+    256,
+    2 ** 33,
+  );
+  const sampleBytes = options.sampleBytes ?? clamp(Math.floor(cycleBytes / 1024), 4 * KiB, 64 * KiB);
   const config: HeapConfig = {
     maxBytes,
     regionBytes,
     generations: checkInteger(at('generations'), options.generations ?? 14, 1, 14),
-    cycleBytes: checkInteger(
-      at('cycleBytes'),
-      options.cycleBytes ?? Math.max(Math.ceil(maxBytes / 32), 4 * regionBytes),
-      256,
-      2 ** 33,
-    ),
+    cycleBytes,
     liveThreshold,
     wasteThreshold: checkNumber(at('wasteThreshold'), options.wasteThreshold ?? 0.1, 0, 1),
     settleCycles: checkInteger(at('settleCycles'), options.settleCycles ?? 1, 0, 1e6),
     stepBudgetMs: checkNumber(at('stepBudgetMs'), options.stepBudgetMs ?? 0.5, 0.01, 1e6),
-    sampleBytes: checkInteger(at('sampleBytes'), options.sampleBytes ?? 4096, 0, 2 ** 30),
+    sampleBytes: checkInteger(at('sampleBytes'), sampleBytes, 0, 2 ** 30),
     shrinkAfterCycles: checkInteger(at('shrinkAfterCycles'), options.shrinkAfterCycles ?? 4, 0, 1e9),
     shared: shape.shared,
     decommit: shape.decommit,
@@ -179,6 +181,6 @@ export function fixedBytes(config: HeapConfig): number {
     SiteTable.firstBytes +
     PauseLog.bytes +
     HOT_SCALAR_BYTES +
-    HandleTable.ringBytes(config.slotBits)
+    HandleTable.fixedBytes(config.slotBits, config.handleChunkShift)
   );
 }

@@ -1,5 +1,5 @@
 import type { HeapCore } from './core.js';
-import { HUMONGOUS_SIZE, rawBytes, SIZE_MASK } from './layout.js';
+import { HUMONGOUS_SIZE, isHumongous, rawBytes, SIZE_MASK } from './layout.js';
 import { DESTINATION, FRAGMENTED, HUMONGOUS, NONE, OPEN, RETIRED } from './region-space.js';
 import type { Address, RegionIndex } from './types.js';
 
@@ -22,14 +22,14 @@ export class OwnedRegions {
 
   /** Regions that can still be had without evicting or evacuating; allocation leaves the last one alone. */
   get freeRegions(): number {
-    return this.#core.availableRegions();
+    return this.#core.room.availableRegions();
   }
 
   /** Bytes that a block of `generation` may have, payload and header, without a new region being opened. */
   roomIn(generation: number): number {
     const { generations, memory } = this.#core;
     const g = generations.indexOf(generation);
-    return (generations.end[g]! - generations.top[g]!) * memory.unitBytes;
+    return (generations.end(g) - generations.top(g)) * memory.unitBytes;
   }
 
   /** The region of `generation` that was opened first, in whatever state, or -1. */
@@ -71,7 +71,7 @@ export class OwnedRegions {
     const start = region << space.regionShift;
     const state = space.state[region];
     const g = space.generation[region]!;
-    if (state === OPEN) return generations.top[g]!;
+    if (state === OPEN) return generations.top(g);
     if (state === DESTINATION) return generations.destinationTop[g]!;
     return start + space.used[region]!;
   }
@@ -138,7 +138,7 @@ export class OwnedRegions {
     const i32 = memory.i32[address >>> memory.slabShift]!;
     const at = ((address & memory.slabMask) << memory.wordShift) + 1;
     const word1 = i32[at]!;
-    if ((word1 & SIZE_MASK) === HUMONGOUS_SIZE || byteLength >= HUMONGOUS_SIZE) return false;
+    if (isHumongous(word1) || byteLength >= HUMONGOUS_SIZE) return false;
     const resized = (word1 & ~SIZE_MASK) | byteLength;
     if (core.unitsOf(rawBytes(resized)) !== core.blockUnits(word1)) return false;
     i32[at] = resized;

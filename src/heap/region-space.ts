@@ -1,6 +1,6 @@
 import { loadAddon } from '../base/index.js';
 import type { Budget } from './budget.js';
-import { CAREFUL, CONDEMNED_COUNT, type HotWords } from './hot-words.js';
+import { CAREFUL, CLOSED, CONDEMNED_COUNT, type HotWords, PUT_END } from './hot-words.js';
 import { SlabMemory } from './memory.js';
 import type { RegionIndex } from './types.js';
 
@@ -32,7 +32,9 @@ export const SETTLED: number = -1;
 export const HAS_OWNED: number = 1 << 30;
 /** Set if a block died under a pin, so that debug mode could not poison it. */
 export const UNPOISONED: number = 1 << 29;
-export const PIN_MASK: number = UNPOISONED - 1;
+/** Set if the humongous block of the region is sampled. */
+export const SAMPLED: number = 1 << 28;
+export const PIN_MASK: number = SAMPLED - 1;
 
 const TABLE_BYTES_PER_REGION = 1 + 4 * 11;
 
@@ -53,7 +55,7 @@ export interface SpaceShape {
 }
 
 /** A run of slabs' worth of addresses backed by one buffer. Usually one slab; more for the humongous. */
-interface Slab {
+export interface Slab {
   readonly first: number;
   readonly span: number;
   readonly regions: number;
@@ -84,9 +86,9 @@ export class RegionSpace {
   /** Units handed out in the region, known once it is retired; for humongous ones the block's units. */
   readonly used: Int32Array;
   /** Of them, units of blocks that have died or moved away. */
-  freed: Int32Array = new Int32Array(0);
+  readonly freed: Int32Array;
   /** The count of freed units at which `free` must look closer. */
-  trip: Int32Array = new Int32Array(0);
+  readonly trip: Int32Array;
   /** How often the region was taken; what NG2C calls its epoch. */
   readonly epoch: Int32Array;
   /** Neighbours in the list of the generation's regions, or of the condemned. */
@@ -94,12 +96,15 @@ export class RegionSpace {
   readonly prev: Int32Array;
   /** The heap cycle in which the region was opened. */
   readonly bornCycle: Int32Array;
-  /** Of a fragmented region, the heap cycle in which it was last looked at; of a humongous one, its pad. */
+  /** Of a fragmented region, the heap cycle in which it was last looked at. */
   readonly fragmentedCycle: Int32Array;
   /** Live units of a fragmented region at that look, or SETTLED. */
   readonly lookedLive: Int32Array;
-  /** Pins that keep the region where it is, with 1 << 30 set if it holds blocks of owners. */
+  /** Pins that keep the region where it is, beside HAS_OWNED, UNPOISONED and SAMPLED. */
   readonly pins: Int32Array;
+  /** Of a humongous region, the bytes behind its block (word 1 has no room for the size), and the block's cookie. */
+  readonly pad: Int32Array;
+  readonly cookie: Int32Array;
 
   freeCount: number = 0;
   /** Regions with memory behind them. */
@@ -134,8 +139,8 @@ export class RegionSpace {
     const regions = RegionSpace.capacityFor(budget.max, shape);
     this.capacity = regions;
     this.#hot = hot;
-    this.bindHot();
-    this.trip.fill(NEVER);
+    this.freed = hot.freed;
+    this.trip = hot.trip.fill(NEVER);
     this.tableBytes = regions * TABLE_BYTES_PER_REGION;
     this.state = new Uint8Array(regions);
     this.generation = new Int32Array(regions);
@@ -147,6 +152,9 @@ export class RegionSpace {
     this.fragmentedCycle = new Int32Array(regions);
     this.lookedLive = new Int32Array(regions);
     this.pins = new Int32Array(regions);
+    // Columns that humongous regions, which are never fragmented, do not need otherwise.
+    this.pad = this.fragmentedCycle;
+    this.cookie = this.lookedLive;
   }
 
   /** Twice what fits, since a slab made for a humongous block may leave part of its last span without memory. */
@@ -165,20 +173,17 @@ export class RegionSpace {
     return RegionSpace.capacityFor(maxBytes, shape) * TABLE_BYTES_PER_REGION;
   }
 
-  /** Takes the columns in the hot words anew. */
-  bindHot(): void {
-    this.freed = this.#hot.column(this.#hot.freedAt, this.capacity);
-    this.trip = this.#hot.column(this.#hot.tripAt, this.capacity);
-  }
-
   /** Released regions that are not yet swept. */
   get condemnedCount(): number {
     return this.#hot.words[CONDEMNED_COUNT]! & ~CAREFUL;
   }
 
   set condemnedCount(count: number) {
+    const { words } = this.#hot;
     this.memory.epoch[1] = count;
-    this.#hot.words[CONDEMNED_COUNT] = (this.#hot.words[CONDEMNED_COUNT]! & CAREFUL) | count;
+    words[CONDEMNED_COUNT] = (words[CONDEMNED_COUNT]! & CAREFUL) | count;
+    // A ref into a condemned region is stale, which only the slow path of `free` sees.
+    if (count !== 0) words[PUT_END] = CLOSED;
   }
 
   /** Whether the addon gives pages back in place. */
@@ -205,6 +210,16 @@ export class RegionSpace {
       return region as RegionIndex;
     }
     throw new Error('takeRegion() without a free region');
+  }
+
+  /** Takes `region`, which must be free. */
+  takeRegionAt(region: number): void {
+    this.#markTaken(this.#slabs[(region / this.#regionsPerSlab) | 0]!, region);
+  }
+
+  /** The first region of a slab. */
+  firstRegion(slab: Slab): number {
+    return slab.first * this.#regionsPerSlab;
   }
 
   /** Takes `count` adjacent free regions of one slab; NONE if there are none. */

@@ -1,5 +1,6 @@
 import { warnOnce } from '../base/index.js';
 import type { Budget } from './budget.js';
+import { type HotWords, SITE_COUNT } from './hot-words.js';
 import { AGE_COLUMNS, MAX_SITES } from './layout.js';
 import type { SiteId } from './types.js';
 
@@ -16,10 +17,13 @@ export class SiteTable {
   /** Ages at death of the site's sampled blocks, AGE_COLUMNS a site. */
   ages: Uint32Array = new Uint32Array(FIRST_SITES * AGE_COLUMNS);
   readonly #budget: Budget;
+  readonly #hot: HotWords;
   readonly #ids: Map<string, SiteId> = new Map([['', 0 as SiteId]]);
 
-  constructor(budget: Budget) {
+  constructor(budget: Budget, hot: HotWords) {
     this.#budget = budget;
+    this.#hot = hot;
+    hot.words[SITE_COUNT] = this.count;
   }
 
   static readonly firstBytes: number = FIRST_SITES * BYTES_PER_SITE;
@@ -46,6 +50,7 @@ export class SiteTable {
     }
     const id = this.count as SiteId;
     this.names.push(name);
+    this.#hot.words[SITE_COUNT] = this.count;
     this.#ids.set(name, id);
     return id;
   }

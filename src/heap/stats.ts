@@ -66,7 +66,7 @@ export function usedUnits(core: HeapCore, region: number): number {
   const { space, generations } = core;
   const g = space.generation[region]!;
   const start = region << space.regionShift;
-  if (space.state[region] === OPEN) return generations.top[g]! - start;
+  if (space.state[region] === OPEN) return generations.top(g) - start;
   if (space.state[region] === DESTINATION) return generations.destinationTop[g]! - start;
   return space.used[region]!;
 }
@@ -81,7 +81,7 @@ export function heapBytes(core: HeapCore): HeapBytes {
   for (let r = 0; r < space.top; r++) {
     if (holdsBlocks(space.state[r]!)) live += usedUnits(core, r) - space.freed[r]!;
   }
-  const used = core.usedBytes();
+  const used = core.room.usedBytes();
   return {
     committed: core.budget.committed,
     used,
@@ -101,11 +101,10 @@ function generationStats(core: HeapCore, g: number): GenerationStats {
     if (space.state[r] === FRAGMENTED) fragmentedRegions++;
     liveUnits += usedUnits(core, r) - space.freed[r]!;
   }
-  const inOpen =
-    generations.end[g] === 0 ? 0 : generations.top[g]! - (generations.end[g]! - space.regionUnits);
+  const inOpen = generations.end(g) === 0 ? 0 : generations.top(g) - (generations.end(g) - space.regionUnits);
   return {
-    generation: generations.ids[g] as Generation,
-    evacuateTo: generations.ids[generations.evacuateTo[g]!] as Generation,
+    generation: generations.id(g),
+    evacuateTo: generations.id(generations.evacuateTo[g]!),
     epoch: generations.epoch[g]!,
     regions,
     fragmentedRegions,
@@ -115,7 +114,7 @@ function generationStats(core: HeapCore, g: number): GenerationStats {
     regionsFreedWhole: generations.regionsFreedWhole[g]!,
     regionsEvacuated: generations.regionsEvacuated[g]!,
     regionsReleased: generations.regionsReleased[g]!,
-    ages: g < NUMBERED_GENERATIONS ? agesRow(core.ages, g) : [],
+    ages: g < NUMBERED_GENERATIONS ? agesRow(core.lives.ages, g) : [],
   };
 }
 
@@ -128,7 +127,7 @@ export function heapStats(core: HeapCore): HeapStats {
   const byGeneration: GenerationStats[] = [];
   const totals: GenerationCounters = { ...generations.ended };
   for (let g = 1; g < generations.count; g++) {
-    if (generations.ids[g]! <= 0) continue;
+    if (generations.id(g) <= 0) continue;
     const stats = generationStats(core, g);
     byGeneration.push(stats);
     totals.bytesAllocated += stats.bytesAllocated;
@@ -157,6 +156,6 @@ export function heapStats(core: HeapCore): HeapStats {
       condemned: space.condemnedCount,
     },
     slabs: { bytes: space.slabBytes, grown: space.slabsGrown, givenBack: space.slabsGivenBack },
-    anonymousAges: agesRow(core.ages, NUMBERED_GENERATIONS),
+    anonymousAges: agesRow(core.lives.ages, NUMBERED_GENERATIONS),
   };
 }

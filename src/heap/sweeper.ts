@@ -1,6 +1,6 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
-import { OWNER_SHIFT, STAMPED } from './layout.js';
+import { isHumongous, OWNER_SHIFT } from './layout.js';
 import { CONDEMNED, FRAGMENTED, HAS_OWNED, HUMONGOUS, NONE, PIN_MASK } from './region-space.js';
 import type { Address, Ref } from './types.js';
 
@@ -36,7 +36,7 @@ export class Sweeper {
     const { space, generations } = core;
     for (let r = generations.head[g]!; r !== NONE; r = space.next[r]!) {
       if ((space.pins[r]! & PIN_MASK) !== 0) {
-        throw new Error(`generation ${generations.ids[g]} has pinned blocks; unpin them before its release`);
+        throw new Error(`generation ${generations.id(g)} has pinned blocks; unpin them before its release`);
       }
     }
     core.retire(g);
@@ -52,7 +52,7 @@ export class Sweeper {
     }
     generations.epoch[g]!++;
     if (channels.release.hasSubscribers) {
-      channels.release.publish({ heap: core.config.name, generation: generations.ids[g], regions, bytes });
+      channels.release.publish({ heap: core.config.name, generation: generations.id(g), regions, bytes });
     }
     return bytes;
   }
@@ -142,7 +142,8 @@ export class Sweeper {
     if (word0 > 0) core.handles.release(word0 as Ref);
     else core.owners[(word0 >>> OWNER_SHIFT) & 0x7fff]?.released?.(address);
     const word1 = i32[at + 1]!;
-    if ((word1 & STAMPED) !== 0) core.noteDeath(address, core.blockUnits(word1), word1, g);
+    if (isHumongous(word1)) core.lives.noteHumongousDeath(address >>> core.space.regionShift, word1, g);
+    else if (word1 < 0) core.lives.noteDeath(address, core.blockUnits(word1), word1, g);
     i32[at] = 0;
     return true;
   }

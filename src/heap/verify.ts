@@ -1,14 +1,7 @@
 import type { HeapCore } from './core.js';
 import { HeapInvariantError } from './errors.js';
 import { GenerationTable } from './generation-table.js';
-import {
-  HUMONGOUS_SIZE,
-  NUMBERED_GENERATIONS,
-  OWNER_SHIFT,
-  POISON,
-  SITE_SHIFT,
-  SIZE_MASK,
-} from './layout.js';
+import { isHumongous, NUMBERED_GENERATIONS, OWNER_SHIFT, POISON, siteIn } from './layout.js';
 import { fixedBytes } from './options.js';
 import {
   ABSENT,
@@ -90,7 +83,7 @@ function checkLists(core: HeapCore): void {
       check(space.prev[r] === before, place, `its predecessor is ${space.prev[r]}, not ${before}`);
       const state = space.state[r]!;
       check(state > FREE && state !== CONDEMNED && state !== HUMONGOUS_REST, place, `its state is ${state}`);
-      check(generations.ids[g]! > 0, place, 'the generation has ended');
+      check(generations.id(g) > 0, place, 'the generation has ended');
       listed++;
       before = r;
     }
@@ -107,19 +100,19 @@ function checkLists(core: HeapCore): void {
 
 function checkAllocationRegions(core: HeapCore): void {
   const { space, generations } = core;
-  const ends: [Int32Array, Int32Array, number][] = [
-    [generations.top, generations.end, OPEN],
-    [generations.destinationTop, generations.destinationEnd, DESTINATION],
-  ];
   let found = 0;
   for (let g = 1; g < generations.count; g++) {
+    const ends = [
+      [generations.top(g), generations.end(g), OPEN],
+      [generations.destinationTop[g]!, generations.destinationEnd[g]!, DESTINATION],
+    ] as const;
     for (const [top, end, state] of ends) {
-      if (end[g] === 0) continue;
+      if (end === 0) continue;
       const place = (): string => `the bump pointer of generation index ${g}`;
-      const start = end[g]! - space.regionUnits;
+      const start = end - space.regionUnits;
       const region = start >>> space.regionShift;
-      check(start % space.regionUnits === 0, place, `its end ${end[g]} is no region's end`);
-      check(top[g]! >= start && top[g]! <= end[g]!, place, `${top[g]} is outside of region ${region}`);
+      check(start % space.regionUnits === 0, place, `its end ${end} is no region's end`);
+      check(top >= start && top <= end, place, `${top} is outside of region ${region}`);
       check(space.state[region] === state, place, `region ${region} is in state ${space.state[region]}`);
       found++;
     }
@@ -156,7 +149,7 @@ function checkHumongous(core: HeapCore, r: number): number {
   for (let rest = r + 1; rest < r + core.humongousRegions(r); rest++) {
     check(space.state[rest] === HUMONGOUS_REST, place, `its region ${rest} is in state ${space.state[rest]}`);
   }
-  check((i32[at + 1]! & SIZE_MASK) === HUMONGOUS_SIZE, place, 'its header has a size');
+  check(isHumongous(i32[at + 1]!), place, 'its header has a size');
   if (space.freed[r] === space.used[r]) {
     check((space.pins[r]! & PIN_MASK) !== 0, place, 'it is dead and still in use');
     return 0;
@@ -207,7 +200,7 @@ function checkBlock(
   word1: number,
   place: () => string,
 ): number {
-  check(word1 >>> SITE_SHIFT < core.sites.count, place, `its site ${word1 >>> SITE_SHIFT} is unknown`);
+  check(siteIn(word1) < core.sites.count, place, `its site ${siteIn(word1)} is unknown`);
   if (word0 < 0) {
     const owner = (word0 >>> OWNER_SHIFT) & 0x7fff;
     check(core.owners[owner] !== undefined, place, `its owner ${owner} is not registered`);

@@ -69,8 +69,14 @@ for (const keys of ['string', 'bytes', 'number'] as const) {
             fc.array(step, { minLength: 50, maxLength: 300, size: 'max' }),
             fc.constantFrom(900, 1200, 2000, 8000),
             fc.integer(),
-            (steps, room, seed) => {
-              const heap = new GenerationalHeap({ maxBytes: 120 * 1024, regionBytes: 512, debug: true });
+            fc.boolean(),
+            (steps, room, seed, shared) => {
+              const heap = new GenerationalHeap({
+                maxBytes: 120 * 1024,
+                regionBytes: 512,
+                debug: true,
+                shared,
+              });
               while (heap.maxBytes - heap.bytes.used > room) heap.allocate(248, 15);
               // A map of numbers lives of the budget alone, not of regions.
               if (keys === 'number')
@@ -143,8 +149,14 @@ describe('a list against an array', () => {
       fc.property(
         fc.constantFrom('u32', 'f64', 'ref'),
         fc.array(step, { maxLength: 60, size: 'max' }),
-        (values, steps) => {
-          const heap = new GenerationalHeap({ maxBytes: 120 * 1024, regionBytes: 1024, debug: true });
+        fc.boolean(),
+        (values, steps, shared) => {
+          const heap = new GenerationalHeap({
+            maxBytes: 120 * 1024,
+            regionBytes: 1024,
+            debug: true,
+            shared,
+          });
           while (heap.maxBytes - heap.bytes.used > 9000) heap.allocate(200, 15);
           const list = new NumberList(heap, { values: values as 'u32' });
           const model: number[] = [];

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as tick } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { FUSE, type HotWords } from '../../src/heap/hot-words.js';
 import {
   GenerationalHeap,
   type HeapOptions,
@@ -23,6 +24,22 @@ describe('generations', () => {
     expect(heap.generationOf(heap.allocate(8, undefined, site))).toBe(7);
     expect(heap.generationOf(heap.allocate(8, 2, site))).toBe(2);
     expect(() => heap.setGeneration(0)).toThrow("V8's own heap");
+  });
+
+  it('refuse a threshold out of range, and a target that is none, before anything is changed', () => {
+    const heap = small();
+    for (const liveThreshold of [-0.1, 0.96, Number.NaN, '1' as never]) {
+      expect(() => heap.newGeneration({ liveThreshold })).toThrow('newGeneration.liveThreshold');
+      expect(() => heap.configureGeneration(3, { evacuateTo: 9, liveThreshold })).toThrow(
+        'configureGeneration.liveThreshold',
+      );
+    }
+    expect(() => heap.configureGeneration(3, { evacuateTo: 99, liveThreshold: 0 })).toThrow(
+      'no generation 99',
+    );
+    expect(heap.stats().generations.find((stats) => stats.generation === 3)!.evacuateTo).toBe(4);
+    heap.configureGeneration(3, { evacuateTo: 9, liveThreshold: 0.95 });
+    expect(heap.stats().generations.find((stats) => stats.generation === 3)!.evacuateTo).toBe(9);
   });
 
   it('follow async calls in runInGeneration, each flow its own', async () => {
@@ -176,6 +193,13 @@ describe('generations', () => {
 });
 
 describe('the heap cycle', () => {
+  it('is looked at once in many blocks: without samples, allocation takes the fast path', () => {
+    const heap = new GenerationalHeap({ maxBytes: 1 << 26, sampleBytes: 0 });
+    heap.free(heap.allocate(8));
+    const { words } = (heap as unknown as { core: { hot: HotWords } }).core.hot;
+    expect(words[FUSE]).toBeGreaterThan(4000);
+  });
+
   it('passes every cycleBytes allocated, whatever the mix of sizes', () => {
     const heap = small({ cycleBytes: 10_000, sampleBytes: 0 });
     let bytes = 0;
@@ -201,6 +225,79 @@ describe('the heap cycle', () => {
     expect(total).toBeGreaterThan(3000);
     expect(ages[2]! + ages[3]!).toBe(total);
     expect(heap.stats().generations.find((stats) => stats.generation === 5)!.ages).toEqual(ages);
+  });
+});
+
+describe('humongous blocks', () => {
+  it('have ages and are told of to the policy, as often as their length makes them samples', () => {
+    const heap = small({ cycleBytes: 10_000, sampleBytes: 1 });
+    const site = heap.site('large');
+    const told: unknown[][] = [];
+    heap.setPlacementPolicy({
+      generationFor: () => 0,
+      born: (...args) => {
+        told.push(['born', ...args]);
+        return 0xfffffff1;
+      },
+      died: (...args) => void told.push(['died', ...args]),
+      fragmented() {},
+    });
+    const ref = heap.allocate(3000, 5, site);
+    while (heap.cycle < 7) heap.free(heap.allocate(100, 1));
+    heap.free(ref);
+    expect(told).toContainEqual(['born', site, 5, 3000]);
+    expect(told).toContainEqual(['died', site, 5, 3000, 7, 0xfffffff1]);
+    expect(heap.stats().sites[site]!.ages[7]).toBe(1);
+    const released = heap.newGeneration();
+    heap.allocate(5000, released, site);
+    const { cycle } = heap;
+    heap.releaseGeneration(released);
+    expect(told).toContainEqual(['died', site, released, 5000, heap.cycle - cycle, 0xfffffff1]);
+    expect(heap.stats().anonymousAges[0]).toBe(1);
+
+    const never = small({ sampleBytes: 0 });
+    never.free(never.allocate(3000, 5));
+    expect(
+      never
+        .stats()
+        .generations.flatMap((g) => g.ages)
+        .every((count) => count === 0),
+    ).toBe(true);
+    // One in about 3.5 blocks of 600 bytes is a sample where one in 2048 bytes is; region and pad are as always.
+    const some = small({ sampleBytes: 2048 });
+    for (let i = 0; i < 2000; i++) some.free(some.allocate(600, 5));
+    const { ages } = some.stats().generations.find((g) => g.generation === 5)!;
+    const sampled = ages.reduce((sum, count) => sum + count, 0);
+    expect(Math.abs(sampled * some.sampleWeight(600) - 2000)).toBeLessThan(600);
+  });
+
+  it('in a full heap have as many regions evacuated as they need, not all that are fragmented', () => {
+    let nowMs = 0;
+    // Every look at the clock finds the budget of a step spent: what is evacuated is for want of room.
+    const heap = small({ generations: 1, clock: { nowMs: () => nowMs++, unixMs: () => 0 } });
+    const refs: number[] = [];
+    try {
+      for (;;) refs.push(heap.allocate(100, 1));
+    } catch {}
+    const kept: number[] = [];
+    for (const [i, ref] of refs.entries()) {
+      // Every region keeps a block, two in three of them keep two: those with least are never side by side.
+      if (i % 9 === 0 || (i % 9 === 4 && i % 27 > 9)) kept.push(ref);
+      else heap.free(ref);
+    }
+    for (const ref of kept) heap.view(ref).fill(ref & 0xff);
+    const before = heap.stats().totals.regionsEvacuated;
+    const { fragmented } = heap.stats().regions;
+    const large = heap.allocate(5000, 1);
+    heap.verify();
+    const evacuated = heap.stats().totals.regionsEvacuated - before;
+    expect(fragmented).toBeGreaterThan(100);
+    expect(evacuated).toBeGreaterThan(0);
+    // Those five, what a step had begun, and what makes room for them.
+    expect(evacuated).toBeLessThanOrEqual(9);
+    heap.view(large).fill(1);
+    for (const ref of kept) expect(heap.view(ref).every((byte) => byte === (ref & 0xff))).toBe(true);
+    heap.verify();
   });
 });
 
