@@ -4,7 +4,7 @@ import { HEADER_BYTES } from '../layout.js';
 import type { SlabMemory } from '../memory.js';
 import { isGroup, nameOf, type RecordCodec } from './codec.js';
 import type { CursorClass, RecordCursor } from './cursor.js';
-import { type Field, type Group, nullWord, type RecordLayout, TAG_MASK } from './layout.js';
+import { type Field, type Group, nullWord, numberFields, type RecordLayout, TAG_MASK } from './layout.js';
 import { detached, measurePart, readPart, writePart } from './parts.js';
 import { wrongGroup, wrongValue } from './scalars.js';
 import type { StoredType } from './schema.js';
@@ -319,13 +319,28 @@ function goTo(heap: GenerationalHeap, tag: number): string {
   const { slabShift, slabMask, wordShift } = heap.memory;
   const { chunkShift, chunkMask } = heap.refTable;
   return `$at(ref) {
-    const chunk = chunks[(ref & ${heap.slotMask}) >>> ${chunkShift}];
-    const a = chunk === undefined ? -1 : chunk[ref & ${chunkMask}];
-    if (a < 0 || epoch[1] !== 0) return super.$at(ref);
+    const a = chunks[(ref & ${heap.slotMask}) >>> ${chunkShift}][ref & ${chunkMask}];
+    if (a < 0 || epoch[1] !== 0) return this.$goSlowly(ref);
     const s = a >>> ${slabShift}, w = i32[s], i = (a & ${slabMask}) << ${wordShift};
-    if (w[i] !== ref || (w[i + ${HEADER_BYTES / 4}] & ${TAG_MASK}) !== ${tag}) return super.$at(ref);
+    if (w[i] !== ref || (w[i + ${HEADER_BYTES / 4}] & ${TAG_MASK}) !== ${tag}) return this.$goSlowly(ref);
     this.$ref = ref; this.$slab = s; this.$word = i; this.$epoch = epoch[0];
     return this;
+  }`;
+}
+
+/** `$load`: the double goes from the heap into the array, never through a value that a call returns. */
+function loadNumber(layout: RecordLayout): string {
+  const cases = numberFields(layout.root).map(({ path, field, nullBits }) => {
+    const value = loadInPlace(field) ?? load(field, layout.fields.indexOf(field));
+    const isNull = nullBits.map((bit) => `(${isNullInPlace(bit)}) || `).join('');
+    const store =
+      isNull === '' ? `into[n] = ${value};` : `into[n] = ${isNull.slice(0, -4)} ? NaN : ${value};`;
+    return `case ${JSON.stringify(path)}: ${store} return;`;
+  });
+  return `$load(path, into, n = 0) {
+    ${locate('this')} ${PLACE}
+    switch (path) { ${cases.join('\n')} }
+    throw this.$noNumber(path);
   }`;
 }
 
@@ -370,7 +385,7 @@ export function compileCursor<C extends typeof RecordCursor | CursorClass>(
   // A byte's place in its word is the little-endian one.
   if (endianness() !== 'LE') return undefined;
   const accessors = group.members.map((member) => accessor(layout, member, root));
-  if (tag !== undefined) accessors.push(goTo(heap, tag));
+  if (tag !== undefined) accessors.push(goTo(heap, tag), loadNumber(layout));
   const make = run<(base: C) => C>(
     heap,
     layout,

@@ -80,6 +80,28 @@ interface Draft {
   align: number;
 }
 
+/** A field that is a JS number: where it lies, and the null bits of which any makes it none. */
+export interface NumberField {
+  /** From the record on: 'home.lat'. */
+  readonly path: string;
+  readonly field: Field;
+  readonly nullBits: readonly number[];
+}
+
+/** The number fields of a record, nested ones too. */
+export function numberFields(
+  group: Group,
+  prefix: string = '',
+  nullBits: readonly number[] = [],
+): NumberField[] {
+  return group.members.flatMap((member): NumberField[] => {
+    const bits = member.nullBit < 0 ? nullBits : [...nullBits, member.nullBit];
+    if ('members' in member) return numberFields(member, `${prefix}${member.name}.`, bits);
+    const isNumber = member.kind === 'scalar' && !['i64', 'u64', 'bool'].includes(member.type);
+    return isNumber ? [{ path: prefix + member.node.name, field: member, nullBits: bits }] : [];
+  });
+}
+
 /** Lays a record out. Pure: the same schema always lies the same way. */
 export function layOut(record: RecordType<Schema>): RecordLayout {
   let nullBits = 0;

@@ -196,8 +196,7 @@ export class Pool<S extends Schema> {
     // Only the tag is looked at first: `heap.free` finds out by itself whether the ref is stale.
     const { heap } = this;
     const { chunks, chunkShift, chunkMask } = heap.refTable;
-    const chunk = chunks[(ref & heap.slotMask) >>> chunkShift];
-    const address = chunk === undefined ? -1 : chunk[ref & chunkMask]!;
+    const address = chunks[(ref & heap.slotMask) >>> chunkShift]![ref & chunkMask]!;
     if (address < 0 || !this.#isOwn(address)) this.#address(ref);
     heap.free(ref);
     this.#live.delete(ref);
