@@ -1,120 +1,166 @@
-/** One measurement of bench/cache in its own process: child.js <case> <store> <detail> <entries>. Prints JSON. */
+/** One process of bench/cache: `node child.js '<Spec as JSON>'`; the last line of its output is the Sample. */
+import { writeSync } from 'node:fs';
 import { GCProfiler } from 'node:v8';
-import { LRUCache } from 'lru-cache';
-import { ArenaCache, type PolicyName } from 'rolp/cache';
-import { seededRandom } from '../../src/base/random.js';
-import { invertibleHash, Zipfian } from '../../workloads/common/ycsb.js';
-import { type TraceName, trace } from './traces.js';
+import * as hdr from 'hdr-histogram-js';
+import { hitRatio } from './hits.js';
+import { type ClosedSpec, type Mix, type OpenSpec, type Sample, type Spec, WRITES } from './spec.js';
+import { NotInstalled, openStore, type Store } from './stores.js';
+import { changed, Draws, keyOf, type Value, valueMaker } from './values.js';
 
-const [, , which, storeName, detail, entriesText] = process.argv;
-const entries = Number(entriesText);
+const WARM_SECONDS = 0.3;
+/** Operations between two looks at the clock. */
+const BATCH = 500;
+/** Latencies are recorded in units of so many ns. */
+const UNIT_NS = 10;
+const HIGHEST_UNITS = 2 ** 31 - 1;
+/** Exit code: the store is not to be had here. */
+const NOT_INSTALLED = 3;
 
-interface Entry {
-  id: number;
-  name: string;
-  score: number;
-  tags: string[];
-  ts: number;
-}
+/** Runs operations of one mix; what is read is looked at, so that nothing is left out. */
+class Driver {
+  missed: number = 0;
+  checksum: number = 0;
+  readonly #store: Store;
+  readonly #draws: Draws;
+  readonly #make: (id: number) => Value;
 
-interface Store {
-  get(key: string): Entry | undefined;
-  set(key: string, value: Entry): unknown;
-}
-
-function entry(id: number): Entry {
-  const h = invertibleHash(id);
-  return { id, name: `user-${h}`, score: h / 7, tags: [`tag${h % 50}`, `t${h % 7}`], ts: 1.7e12 + h };
-}
-
-/** Answers as a store does that has everything, and keeps nothing. */
-const floorStore: Store = { get: (key) => entry(key.length), set: () => undefined };
-
-function store(maxBytes: number): Store {
-  if (storeName === 'floor') return floorStore;
-  if (storeName === 'lru-cache') return new LRUCache<string, Entry>({ max: entries * 2 });
-  return new ArenaCache<string, Entry>({ maxBytes, policy: storeName as PolicyName });
-}
-
-/** YCSB's A (half writes), B (5 %), C (none), F (half read-modify-writes) on entries that all fit. */
-function cell(): Record<string, number> {
-  const target = store(entries * 400 + 2 ** 24);
-  for (let id = 0; id < entries; id++) target.set(`user:${id}`, entry(id));
-  const random = seededRandom(7);
-  const zipf = new Zipfian(entries, random);
-  const writes = { A: 0.5, B: 0.05, C: 0, F: 0.5 }[detail!]!;
-  const draw = (): string => `user:${invertibleHash(zipf.next()) % entries}`;
-  let missed = 0;
-  const run = (operations: number): void => {
-    for (let i = 0; i < operations; i++) {
-      const key = draw();
-      const write = random() < writes;
-      if (write && detail === 'F') {
-        const old = target.get(key);
-        if (old === undefined) missed++;
-        else target.set(key, { ...old, score: old.score + 1 });
-      } else if (write) target.set(key, entry(i));
-      else if (target.get(key) === undefined) missed++;
-    }
-  };
-  run(200_000);
-  const gc = new GCProfiler();
-  gc.start();
-  const operations = 2_000_000;
-  const startMs = performance.now();
-  run(operations);
-  const ms = performance.now() - startMs;
-  const pauses = (gc.stop()?.statistics ?? []).map(({ cost }) => cost / 1000);
-  return {
-    opsPerSecond: (operations / ms) * 1000,
-    rssMiB: process.memoryUsage().rss / 2 ** 20,
-    worstPauseMs: Math.max(0, ...pauses),
-    pauseMs: pauses.reduce((sum, pause) => sum + pause, 0),
-    missed,
-  };
-}
-
-/** Bytes of the JS heap that an lru-cache of `count` such entries takes, as a full GC leaves them. */
-function lruBytes(count: number): number {
-  globalThis.gc!();
-  const before = process.memoryUsage().heapUsed;
-  const cache = new LRUCache<string, Entry>({ max: count });
-  for (let id = 0; id < count; id++) cache.set(`user:${id}`, entry(id));
-  globalThis.gc!();
-  const bytes = process.memoryUsage().heapUsed - before;
-  if (cache.size !== count) throw new Error('the cache is not full');
-  return bytes;
-}
-
-/** Hit ratio of a cache of `entries` (lru-cache), of its true bytes, or of as many entries, on one trace. */
-function hits(): Record<string, number> {
-  const keys = entries * 10;
-  const bytes = lruBytes(entries);
-  const cache: Store =
-    storeName === 'lru-cache'
-      ? new LRUCache<string, Entry>({ max: entries })
-      : storeName!.endsWith('=entries')
-        ? new ArenaCache<string, Entry>({
-            max: entries,
-            maxBytes: bytes * 4,
-            policy: storeName!.split('=')[0] as PolicyName,
-          })
-        : new ArenaCache<string, Entry>({ maxBytes: bytes, policy: storeName as PolicyName });
-  const next = trace(detail as TraceName, keys, entries, 11);
-  const operations = entries * 60;
-  let hit = 0;
-  for (let i = 0; i < operations; i++) {
-    const id = next();
-    const key = `user:${id}`;
-    if (cache.get(key) !== undefined) {
-      if (i >= operations / 3) hit++;
-    } else cache.set(key, entry(id));
+  constructor(store: Store, draws: Draws, make: (id: number) => Value) {
+    this.#store = store;
+    this.#draws = draws;
+    this.#make = make;
   }
-  return {
-    hitPercent: (hit / (operations - Math.ceil(operations / 3))) * 100,
-    bytes,
-    size: (cache as { size?: number }).size ?? 0,
-  };
+
+  one(mix: Mix): void {
+    const draws = this.#draws;
+    const write = draws.next(WRITES[mix]);
+    const { key } = draws;
+    if (write && mix !== 'F') {
+      this.#store.set(key, this.#make(draws.id));
+      return;
+    }
+    const value = this.#store.get(key);
+    if (value === undefined) this.missed++;
+    else {
+      this.checksum += typeof value === 'object' && 'id' in value ? value.id : (value as string).length;
+      if (write) this.#store.set(key, changed(value));
+    }
+  }
+
+  /** As many operations as go in `seconds`. @returns operations per second. */
+  closed(mix: Mix, seconds: number): number {
+    const startMs = performance.now();
+    const endMs = startMs + seconds * 1000;
+    let operations = 0;
+    let now = startMs;
+    while (now < endMs) {
+      for (let i = 0; i < BATCH; i++) this.one(mix);
+      operations += BATCH;
+      now = performance.now();
+    }
+    return (operations / (now - startMs)) * 1000;
+  }
+
+  /** At a fixed rate, each operation timed from when it was due: a stop counts for all that it delays. */
+  open(mix: Mix, seconds: number, perSecond: number, record: (ns: number) => void): void {
+    const startMs = performance.now();
+    const operations = Math.floor(seconds * perSecond);
+    const perMs = perSecond / 1000;
+    let now = startMs;
+    for (let op = 0; op < operations; op++) {
+      const due = startMs + op / perMs;
+      // They are due within microseconds of each other: no sleep is so short.
+      while (now < due) now = performance.now();
+      this.one(mix);
+      now = performance.now();
+      record((now - due) * 1e6);
+    }
+  }
 }
 
-console.log(JSON.stringify(which === 'hits' ? hits() : cell()));
+/** GC pauses, and the store's own stop work, since it was made. */
+class Pauses {
+  readonly #store: Store;
+  readonly #gc: GCProfiler = new GCProfiler();
+
+  constructor(store: Store) {
+    this.#store = store;
+    store.ownPauses?.();
+    this.#gc.start();
+  }
+
+  end(): { worstPauseMs: number; pauseMs: number; worstOwnMs: number } {
+    const gc = (this.#gc.stop()?.statistics ?? []).map(({ cost }) => cost / 1000);
+    const own = this.#store.ownPauses?.() ?? [];
+    const worstOwnMs = Math.max(0, ...own);
+    return {
+      worstPauseMs: Math.max(worstOwnMs, ...gc),
+      pauseMs: [...gc, ...own].reduce((sum, ms) => sum + ms, 0),
+      worstOwnMs,
+    };
+  }
+}
+
+function* pairs(entries: number, make: (id: number) => Value): Generator<readonly [string, Value]> {
+  for (let id = 0; id < entries; id++) yield [keyOf(id), make(id)];
+}
+
+function load(store: Store, entries: number, make: (id: number) => Value): void {
+  if (store.loadAll !== undefined) store.loadAll(pairs(entries, make));
+  else for (let id = 0; id < entries; id++) store.set(keyOf(id), make(id));
+}
+
+async function prepare(spec: ClosedSpec | OpenSpec): Promise<{ store: Store; driver: Driver }> {
+  const store = await openStore(spec.store, spec);
+  const make = valueMaker(spec.value);
+  const draws = new Draws(spec);
+  load(store, spec.entries, make);
+  return { store, driver: new Driver(store, draws, make) };
+}
+
+async function closed(spec: ClosedSpec): Promise<Sample> {
+  const { store, driver } = await prepare(spec);
+  const sample: Record<string, number> = {};
+  for (const mix of spec.mixes) {
+    driver.closed(mix, WARM_SECONDS);
+    const pauses = new Pauses(store);
+    const figures = { opsPerSecond: driver.closed(mix, spec.seconds), ...pauses.end() };
+    const rssMiB = process.memoryUsage.rss() / 2 ** 20;
+    for (const [name, value] of Object.entries({ ...figures, rssMiB })) sample[`${mix}.${name}`] = value;
+  }
+  store.close?.();
+  if (driver.missed > 0) throw new Error(`${driver.missed} keys were missed in a store that was to hold all`);
+  return sample;
+}
+
+async function open(spec: OpenSpec): Promise<Sample> {
+  const { store, driver } = await prepare(spec);
+  driver.closed(spec.mix, WARM_SECONDS);
+  const histogram = hdr.build({
+    bitBucketSize: 32,
+    highestTrackableValue: HIGHEST_UNITS,
+    numberOfSignificantValueDigits: 2,
+  });
+  const record = (ns: number): void =>
+    histogram.recordValue(Math.max(1, Math.min(HIGHEST_UNITS, Math.round(ns / UNIT_NS))));
+  driver.open(spec.mix, WARM_SECONDS, spec.operationsPerSecond, record);
+  histogram.reset();
+  const pauses = new Pauses(store);
+  driver.open(spec.mix, spec.seconds, spec.operationsPerSecond, record);
+  const { worstPauseMs } = pauses.end();
+  const at = (percent: number): number => (histogram.getValueAtPercentile(percent) * UNIT_NS) / 1000;
+  store.close?.();
+  return { p50Us: at(50), p99Us: at(99), p999Us: at(99.9), maxUs: at(100), worstPauseMs };
+}
+
+async function run(spec: Spec): Promise<Sample> {
+  if (spec.phase === 'hits') return hitRatio(spec);
+  return spec.phase === 'closed' ? await closed(spec) : await open(spec);
+}
+
+run(JSON.parse(process.argv[2]!) as Spec).then(
+  (sample) => console.log(JSON.stringify(sample)),
+  (error: unknown) => {
+    writeSync(2, `${error instanceof NotInstalled ? error.message : ((error as Error).stack ?? error)}\n`);
+    process.exitCode = error instanceof NotInstalled ? NOT_INSTALLED : 1;
+  },
+);

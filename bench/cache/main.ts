@@ -1,96 +1,269 @@
-/** bench/cache: the cache against lru-cache. See --help. */
-import { fileURLToPath } from 'node:url';
+/** bench/cache: the cache against lru-cache and other stores. See --help. */
 import { parseArgs } from 'node:util';
-import { alternate, median, ratio, report, runProcess, type Sample } from '../lib/compare.js';
+import { median } from '../lib/compare.js';
+import { type NodeBinary, resolveNode } from '../tail/nodes.js';
+import { HIT_ENTRIES, HIT_STORES } from './hits.js';
+import { CASES, type CaseName, type Group, groupsOf, secondsOf } from './plan.js';
+import {
+  type ByStore,
+  column,
+  header,
+  reportClosed,
+  reportGrowth,
+  reportOpen,
+  reportPeers,
+} from './report.js';
+import { LeftOut, Results, runChild } from './run.js';
+import { MIXES, type Mix, type Sample, type Spec } from './spec.js';
 import { TRACES } from './traces.js';
 
-const HELP = `npm run bench:cache -- [case...] [--quick] [--entries N] [--rounds N]
+const HELP = `npm run bench:cache -- [case...] [options]
 
-Cases: cell (YCSB A, B, C, F on entries that all fit: throughput, RSS, GC pauses), hits (hit ratios); both by default.
---quick    100,000 entries in the cell, 3 rounds: indicative only
---entries  entries of the cell (default 1,000,000)
---rounds   processes per store (default 5)
-Raw results are appended to bench/out/cache.jsonl.`;
+Compares ArenaCache (as it is; with a front; with record views) with lru-cache, with a floor that keeps nothing, and
+with other stores, each in a process of its own, in shuffled order, alternated, medians and 95 % intervals of 5.
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    help: { type: 'boolean' },
-    quick: { type: 'boolean' },
-    entries: { type: 'string' },
-    rounds: { type: 'string' },
-  },
-});
-const unknown = positionals.filter((name) => name !== 'cell' && name !== 'hits');
-if (values.help === true || unknown.length > 0) {
-  if (unknown.length > 0) console.error(`unknown case ${unknown.join(', ')}`);
-  console.log(HELP);
-  process.exit(unknown.length > 0 ? 2 : 0);
+Cases (default: all but, with --quick, peers and hits)
+  closed  YCSB A, B, C, F as fast as they go: throughput, RSS, GC pauses and the cache's own stop work
+  open    single operations at 60 % of the slowest store's capacity, each timed from when it was due
+  peers   lmdb, @ronomon/hash-table, a Map of Buffers (same codec), @cacheable/memory, quick-lru
+          (npm ci --prefix bench; those that are not installed are left out, and told)
+  hits    hit ratios on traces, at equal bytes and at equal entries
+
+Options
+  --quick        100,000 entries, shorter runs, about 3 minutes
+  --all          everything: no limit of time, 4 KiB buffers to 1 M, Node 26
+  --entries N    entries of the full cell (default 1,000,000)
+  --mixes A,C    of A, B, C, F
+  --stores a,b   only these stores
+  --rounds N     processes per store (default 5)
+  --minutes N    what does not fit is left out, and told (default 30; with --all none)
+  --node 20,24   versions or paths of Node; the first does everything, the others the full cell (default 20,24;
+                 with --quick the running one)
+  --out FILE     results as lines of JSON (default bench/out/cache-<time>.jsonl). One that is there is gone on with.`;
+
+const OPEN_SHARE = 0.6;
+
+interface Run {
+  readonly nodes: readonly NodeBinary[];
+  readonly rounds: number;
+  readonly results: Results;
+  readonly deadlineMs: number;
+  /** Real seconds per expected one, so far. */
+  pace: { spent: number; expected: number };
+  leftOut: Set<string>;
 }
-const quick = values.quick === true;
-const rounds = Number(values.rounds ?? (quick ? 3 : 5));
-const entries = values.entries ?? (quick ? '100000' : '1000000');
-const script = fileURLToPath(new URL('./child.js', import.meta.url));
-const wanted = (name: string): boolean => positionals.length === 0 || positionals.includes(name);
 
-console.log(`node ${process.version}, ${quick ? 'quick: indicative only' : 'full'}`);
-
-function column(samples: readonly Sample[], name: string): number[] {
-  return samples.map((sample) => sample[name]!);
-}
-
-/** A pause target is met by the ratio, or by a pause at most 1.5 times that of a store that keeps nothing. */
-function reportPauses(results: Record<string, Sample[]>): void {
-  const [rolp, lru, floor] = ['s3-fifo', 'lru-cache', 'floor'].map((name) =>
-    column(results[name]!, 'worstPauseMs'),
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      help: { type: 'boolean' },
+      quick: { type: 'boolean' },
+      all: { type: 'boolean' },
+      entries: { type: 'string' },
+      mixes: { type: 'string' },
+      stores: { type: 'string' },
+      rounds: { type: 'string' },
+      minutes: { type: 'string' },
+      node: { type: 'string' },
+      out: { type: 'string' },
+    },
+  });
+  if (values.help === true) {
+    console.log(HELP);
+    return 0;
+  }
+  const scale = values.quick === true ? 'quick' : values.all === true ? 'all' : 'default';
+  const defaults: readonly CaseName[] = scale === 'quick' ? ['closed', 'open'] : CASES;
+  const cases = positionals.length === 0 ? defaults : among('case', positionals, CASES);
+  const mixes: readonly Mix[] =
+    values.mixes === undefined ? MIXES : among('mix', values.mixes.split(','), MIXES);
+  const asked = values.node ?? { quick: major(), default: '20,24', all: '20,24,26' }[scale];
+  const nodes = await Promise.all(asked.split(',').map((one) => resolveNode(one, 'bench/out/nodes')));
+  const minutes =
+    values.minutes === undefined && scale === 'all' ? Infinity : count('minutes', values.minutes ?? '30');
+  const run: Run = {
+    nodes,
+    rounds: count('rounds', values.rounds ?? '5'),
+    results: new Results(values.out ?? `bench/out/cache-${Date.now()}.jsonl`),
+    deadlineMs: performance.now() + minutes * 60_000,
+    pace: { spent: 0, expected: 0 },
+    leftOut: new Set(),
+  };
+  const groups = groupsOf({
+    cases,
+    scale,
+    mixes,
+    entries: count('entries', values.entries ?? (scale === 'quick' ? '100000' : '1000000')),
+    nodes: nodes.length,
+    stores: values.stores?.split(','),
+  });
+  if (groups.length === 0 && !cases.includes('hits')) throw new RangeError('nothing is left to run');
+  console.log(
+    `results in ${run.results.file}${run.results.count > 0 ? `, ${run.results.count} already there` : ''}`,
   );
-  console.log(report('  worst GC pause, rolp / lru-cache', ratio(rolp!, lru!), 'at most', 1 / 20));
-  console.log(report('  or: worst GC pause, rolp / floor', ratio(rolp!, floor!), 'at most', 1.5));
-  const avoidable = median(lru!) - median(floor!);
-  const removed = avoidable <= 0 ? Number.NaN : (median(lru!) - median(rolp!)) / avoidable;
-  console.log(`           of the avoidable pause ${(removed * 100).toFixed(0)} % is gone`);
+  if (scale === 'quick') console.log('quick: indicative only');
+  runGroups(run, groups);
+  if (cases.includes('hits')) reportHits(run);
+  for (const why of run.leftOut) console.log(`left out: ${why}`);
+  return 0;
 }
 
-if (wanted('cell')) {
-  for (const mix of ['A', 'B', 'C', 'F']) {
-    const names = ['s3-fifo', 'lru-cache', 'floor'];
-    const results = alternate({
-      bench: `cell ${mix} ${entries}`,
-      script,
-      implementations: Object.fromEntries(names.map((name) => [name, ['cell', name, mix, entries]])),
-      rounds,
-      outFile: 'bench/out/cache.jsonl',
-    });
-    const shown = (name: string): string =>
-      `${name} ${(median(column(results[name]!, 'opsPerSecond')) / 1e6).toFixed(2)} M/s, ` +
-      `${median(column(results[name]!, 'rssMiB')).toFixed(0)} MiB, ` +
-      `worst pause ${median(column(results[name]!, 'worstPauseMs')).toFixed(1)} ms`;
-    console.log(`YCSB ${mix}, ${entries} entries: ${names.map(shown).join('; ')}`);
-    const speed = ratio(
-      column(results['s3-fifo']!, 'opsPerSecond'),
-      column(results['lru-cache']!, 'opsPerSecond'),
-    );
-    const rss = ratio(column(results['s3-fifo']!, 'rssMiB'), column(results['lru-cache']!, 'rssMiB'));
-    console.log(report('  throughput, rolp / lru-cache', speed, 'at least', mix === 'A' ? 2 : 1));
-    console.log(report('  RSS, rolp / lru-cache', rss, 'at most', 0.5));
-    reportPauses(results);
+function major(): string {
+  return process.versions.node.split('.', 1)[0]!;
+}
+
+function among<T extends string>(what: string, given: readonly string[], known: readonly T[]): T[] {
+  for (const name of given) {
+    if (!known.includes(name as T))
+      throw new RangeError(`unknown ${what} ${name}; there are ${known.join(', ')}`);
   }
+  return given as T[];
 }
 
-if (wanted('hits')) {
-  const stores = ['lru-cache', 's3-fifo', 'sieve', 'lru', 's3-fifo=entries', 'sieve=entries'];
-  console.log(`Hit ratios in percent; at equal true bytes, and at equal entries (=entries)`);
-  for (const name of TRACES) {
-    // The traces are the same draws each time: one run suffices.
-    const percent: Record<string, number> = {};
-    for (const store of stores) {
-      percent[store] = runProcess(script, ['hits', store, name, '20000'], ['--expose-gc']).hitPercent!;
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || (name !== 'minutes' && !Number.isInteger(value))) {
+    throw new RangeError(
+      `--${name} must be a positive ${name === 'minutes' ? 'number' : 'integer'}, got ${text}`,
+    );
+  }
+  return value;
+}
+
+function runGroups(run: Run, groups: readonly Group[]): void {
+  const closed: { group: Group; results: ByStore }[] = [];
+  for (const [i, group] of groups.entries()) {
+    const { version } = run.nodes[group.node]!;
+    const expected = secondsOf(group) * group.stores.length * run.rounds;
+    const pace = run.pace.expected === 0 ? 1 : run.pace.spent / run.pace.expected;
+    if (performance.now() + expected * pace * 1000 > run.deadlineMs) {
+      run.leftOut.add(`${header(group, version).trim()}: no time left (--minutes)`);
+      continue;
     }
+    const label = `group ${i + 1} of ${groups.length}`;
+    console.log(header(group, version));
+    if (group.case === 'open') {
+      const perSecond = openRate(closed, group);
+      if (perSecond === undefined) {
+        run.leftOut.add(
+          `${header(group, version).trim()}: needs the capacities that the closed case measures`,
+        );
+        continue;
+      }
+      print(reportOpen(group, perSecond, runGroup(run, group, label, perSecond)));
+      continue;
+    }
+    const results = runGroup(run, group, label, 0);
+    if (group.case === 'closed') closed.push({ group, results });
+    print(group.case === 'closed' ? reportClosed(group, results) : reportPeers(group, results));
+  }
+  const at = (entries: number): { group: Group; results: ByStore } | undefined =>
+    closed.find(
+      ({ group: { cell, node } }) =>
+        node === 0 && cell.entries === entries && cell.value === 'object' && cell.distribution === 'zipfian',
+    );
+  const [small, large] = [at(100_000), at(4_000_000)];
+  if (small !== undefined && large !== undefined)
+    print(reportGrowth(small.results, large.results, large.group.mixes));
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) console.log(line);
+}
+
+/** 60 % of what the slowest of the group's stores can do, as measured in the closed loop. */
+function openRate(closed: readonly { group: Group; results: ByStore }[], group: Group): number | undefined {
+  const same = closed.find(
+    (other) =>
+      other.group.node === group.node && JSON.stringify(other.group.cell) === JSON.stringify(group.cell),
+  );
+  if (same === undefined) return undefined;
+  const of = `${group.mixes[0]}.opsPerSecond`;
+  const capacities = group.stores.map((store) => {
+    const samples = same.results[store];
+    return samples === undefined ? Number.NaN : median(column(samples, of));
+  });
+  const slowest = Math.min(...capacities);
+  return Number.isNaN(slowest) ? undefined : Math.round(slowest * OPEN_SHARE);
+}
+
+function runGroup(run: Run, group: Group, label: string, perSecond: number): ByStore {
+  const node = run.nodes[group.node]!;
+  const results: Record<string, Sample[]> = {};
+  const missing = new Set<string>();
+  for (let round = 0; round < run.rounds; round++) {
+    const order = group.stores.map((store) => ({ store, key: Math.random() })).sort((a, b) => a.key - b.key);
+    for (const { store } of order) {
+      if (missing.has(store)) continue;
+      const left = Math.ceil((run.deadlineMs - performance.now()) / 60_000);
+      const time = Number.isFinite(left) ? `, at most ${left} min left` : '';
+      process.stderr.write(`\r\x1b[K${label}: round ${round + 1} of ${run.rounds}, ${store}${time}`);
+      const key = JSON.stringify([
+        group.case,
+        group.cell,
+        group.mixes,
+        group.seconds,
+        store,
+        node.version,
+        round,
+      ]);
+      try {
+        const sample = run.results.get(key, () => timed(run, group, specOf(group, store, perSecond), node));
+        results[store] = [...(results[store] ?? []), sample];
+      } catch (error) {
+        if (!(error instanceof LeftOut)) throw error;
+        missing.add(store);
+        run.leftOut.add(error.message);
+      }
+    }
+  }
+  process.stderr.write('\r\x1b[K');
+  const inOrder = group.stores.filter((store) => results[store] !== undefined);
+  return Object.fromEntries(inOrder.map((store) => [store, results[store]!]));
+}
+
+function timed(run: Run, group: Group, spec: Spec, node: NodeBinary): Sample {
+  const startMs = performance.now();
+  const sample = runChild(spec, node);
+  run.pace.spent += (performance.now() - startMs) / 1000;
+  run.pace.expected += secondsOf(group);
+  return sample;
+}
+
+function specOf(group: Group, store: string, perSecond: number): Spec {
+  const { cell, mixes, seconds } = group;
+  if (group.case !== 'open') return { ...cell, phase: 'closed', store, mixes, seconds };
+  return { ...cell, phase: 'open', store, mix: mixes[0]!, seconds, operationsPerSecond: perSecond };
+}
+
+function reportHits({ results, nodes }: Run): void {
+  const node = nodes[0]!;
+  console.log('\nHit ratios in percent; at equal true bytes, and at equal entries (=entries)');
+  for (const trace of TRACES) {
+    const percent: Record<string, number> = {};
+    for (const store of HIT_STORES) {
+      process.stderr.write(`\r\x1b[Khits: ${trace}, ${store}`);
+      const spec: Spec = { phase: 'hits', store, trace, entries: HIT_ENTRIES };
+      const sample = results.get(JSON.stringify([spec, node.version]), () => runChild(spec, node));
+      percent[store] = sample.hitPercent!;
+    }
+    process.stderr.write('\r\x1b[K');
     const gain = percent['s3-fifo']! - percent['lru-cache']!;
-    const need = name === 'scan-mix' ? 5 : -0.5;
-    const row = stores.map((store) => `${store} ${percent[store]!.toFixed(2)}`).join('  ');
+    const need = trace === 'scan-mix' ? 5 : -0.5;
+    const row = HIT_STORES.map((store) => `${store} ${percent[store]!.toFixed(2)}`).join('  ');
     console.log(
-      `${gain >= need ? 'met' : 'short'}  ${name}: ${row}  (s3-fifo ${gain >= 0 ? '+' : ''}${gain.toFixed(2)}, need ${need})`,
+      `${gain >= need ? 'met' : 'short'}  ${trace}: ${row}  (s3-fifo ${gain >= 0 ? '+' : ''}${gain.toFixed(2)}, need ${need})`,
     );
   }
 }
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: Error) => {
+    console.error(error instanceof RangeError ? error.message : error.stack);
+    process.exitCode = 2;
+  },
+);
