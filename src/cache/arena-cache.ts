@@ -1,22 +1,47 @@
 import { checkInteger, mathRandom } from '../base/index.js';
-import type { Address, GenerationalHeap } from '../heap/index.js';
-import { Announcements } from './announcements.js';
-import { ADDED, CacheEngine, PutRequest, REFUSED, UPDATED } from './engine.js';
+import type { GenerationalHeap } from '../heap/index.js';
+import { tracing } from './channels.js';
+import { CacheEngine } from './engine.js';
 import type { CacheKey } from './key.js';
+import { Manners } from './manners.js';
+import { memo } from './memo.js';
 import { resolveCacheOptions } from './options.js';
 import { type CacheStats, cacheStats } from './stats.js';
+import { beginStatus, describeTtl, isObserved, publishStatus } from './status.js';
 import type {
   CacheOptions,
+  ContextArguments,
+  Disposer,
   EntryInfo,
+  Fetcher,
+  FetchOptions,
   GetOptions,
   HasOptions,
+  Inserter,
+  Memoizer,
+  MemoOptions,
   PeekOptions,
   SetOptions,
   Status,
 } from './types.js';
+import { dumpOf, infoAt, keyAt, pairAt, picked, valueAt } from './walks.js';
 
-/** What calls without options share: a fresh object each would be garbage. */
 const NONE: object = Object.freeze({});
+
+/** What calls do unless they are told otherwise; may be changed at any time. */
+const FLAGS = [
+  'updateAgeOnGet',
+  'updateAgeOnHas',
+  'allowStale',
+  'noUpdateTTL',
+  'noDeleteOnStaleGet',
+  'noDisposeOnSet',
+  'noDeleteOnFetchRejection',
+  'allowStaleOnFetchRejection',
+  'allowStaleOnFetchAbort',
+  'ignoreFetchAbort',
+  'ttlAutopurge',
+] as const;
 
 /**
  * A cache with lru-cache's names and meanings, whose entries lie as bytes on a generational heap: V8 neither copies
@@ -26,7 +51,7 @@ const NONE: object = Object.freeze({});
  * Cost: a get encodes the key (about 1 ns a character), finds it (one or two cache misses) and decodes the value; a
  * set encodes the value. A set that needs room passes about one region of entries; see `heap.pauses`, kind 'evict'.
  */
-export class ArenaCache<K extends CacheKey = string, V = unknown> {
+export class ArenaCache<K extends CacheKey = string, V = unknown, FC = unknown> {
   ttl: number;
   updateAgeOnGet: boolean;
   updateAgeOnHas: boolean;
@@ -34,16 +59,23 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   noUpdateTTL: boolean;
   noDeleteOnStaleGet: boolean;
   noDisposeOnSet: boolean;
+  noDeleteOnFetchRejection: boolean;
+  allowStaleOnFetchRejection: boolean;
+  allowStaleOnFetchAbort: boolean;
+  ignoreFetchAbort: boolean;
+  ttlAutopurge: boolean;
+  readonly #given: CacheOptions<K, V, FC>;
   readonly #engine: CacheEngine<K, V>;
-  readonly #told: Announcements<K, V>;
-  readonly #request: PutRequest = new PutRequest();
-  #hits: number = 0;
-  #misses: number = 0;
-  #sets: number = 0;
+  readonly #manners: Manners<K, V, FC>;
 
-  /** @throws TypeError, RangeError naming the option. */
-  constructor(options: CacheOptions<K, V> = {}) {
+  /**
+   * @param given options, or a cache, for an empty one of its kind with a heap of its own or on the one it was given.
+   * @throws TypeError, RangeError naming the option.
+   */
+  constructor(given: CacheOptions<K, V, FC> | ArenaCache<K, V, FC> = {}) {
+    const options = given instanceof ArenaCache ? given.#options() : given;
     const config = resolveCacheOptions(options);
+    this.#given = options;
     this.ttl = checkInteger('ArenaCache.ttl', options.ttl ?? 0, 0);
     this.updateAgeOnGet = options.updateAgeOnGet ?? false;
     this.updateAgeOnHas = options.updateAgeOnHas ?? false;
@@ -51,13 +83,23 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     this.noUpdateTTL = options.noUpdateTTL ?? false;
     this.noDeleteOnStaleGet = options.noDeleteOnStaleGet ?? false;
     this.noDisposeOnSet = options.noDisposeOnSet ?? false;
+    this.noDeleteOnFetchRejection = options.noDeleteOnFetchRejection ?? false;
+    this.allowStaleOnFetchRejection = options.allowStaleOnFetchRejection ?? false;
+    this.allowStaleOnFetchAbort = options.allowStaleOnFetchAbort ?? false;
+    this.ignoreFetchAbort = options.ignoreFetchAbort ?? false;
+    this.ttlAutopurge = options.ttlAutopurge ?? false;
     this.#engine = new CacheEngine(config, Math.floor(mathRandom() * 2 ** 32));
-    this.#told = new Announcements(options.dispose, options.disposeAfter, options.onInsert);
-    if (this.#told.wantsGone) {
-      this.#engine.onGone = (address, reason) => {
-        this.#told.gone(this.#engine.valueOf(address), this.#engine.store.keyOf(address) as K, reason);
-      };
-    }
+    this.#manners = new Manners(this.#engine, this, options);
+  }
+
+  /** The options for a cache of this kind: as given, and what was changed since. */
+  #options(): CacheOptions<K, V, FC> {
+    const options: { -readonly [N in keyof CacheOptions<K, V, FC>]: CacheOptions<K, V, FC>[N] } = {
+      ...this.#given,
+      ttl: this.ttl,
+    };
+    for (const name of FLAGS) options[name] = this[name];
+    return options;
   }
 
   // ---- what it holds ----
@@ -91,7 +133,44 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
 
   /** Sum of the entries' sizes; without maxSize, maxEntrySize or sizeCalculation, of their true bytes. */
   get calculatedSize(): number {
-    return this.#engine.isSized ? this.#engine.calculatedSize : this.#engine.store.liveBytes;
+    return this.#manners.calculatedSize;
+  }
+
+  get ttlResolution(): number {
+    return this.#engine.config.ttlResolution;
+  }
+
+  get sizeCalculation(): ((value: V, key: K) => number) | undefined {
+    return this.#engine.config.sizeCalculation;
+  }
+
+  get fetchMethod(): Fetcher<K, V, FC> | undefined {
+    return this.#given.fetchMethod;
+  }
+
+  get memoMethod(): Memoizer<K, V, FC> | undefined {
+    return this.#given.memoMethod;
+  }
+
+  get dispose(): Disposer<K, V> | undefined {
+    return this.#given.dispose;
+  }
+
+  get disposeAfter(): Disposer<K, V> | undefined {
+    return this.#given.disposeAfter;
+  }
+
+  get onInsert(): Inserter<K, V> | undefined {
+    return this.#given.onInsert;
+  }
+
+  /** The clock of ttls, in ms. */
+  get perf(): { now(): number } {
+    return this.#given.perf ?? performance;
+  }
+
+  get name(): string {
+    return this.#engine.config.name;
   }
 
   /** The heap on which the cache lies. */
@@ -101,7 +180,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
 
   /** Counters since the cache was made. */
   stats(): CacheStats {
-    return cacheStats(this.#engine, this.#hits, this.#misses, this.#sets);
+    return cacheStats(this.#engine, this.#manners);
   }
 
   // ---- one entry ----
@@ -119,151 +198,121 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
 
   /** `set` that says whether the value was stored (or, for `undefined`, whether the key is gone: always true). */
   trySet(key: K, value: V | undefined, options: SetOptions<K, V> = NONE): boolean {
-    const { status } = options;
-    if (status !== undefined) this.#begin(status, 'set', key, value);
-    if (value === undefined) {
-      if (status !== undefined) status.set = 'deleted';
-      this.delete(key);
-      return true;
-    }
-    const result = this.#put(key, value, options);
-    if (status !== undefined) this.#describeSet(status, result);
-    if (result !== REFUSED) {
-      this.#sets++;
-      this.#told.inserted(value, key, result === ADDED ? 'add' : result === UPDATED ? 'update' : 'replace');
-    }
-    this.#told.flush();
-    return result !== REFUSED;
-  }
-
-  #put(key: K, value: V, options: SetOptions<K, V>): number {
-    const request = this.#request;
-    const engine = this.#engine;
-    request.ttlMs = options.ttl ?? this.ttl;
-    if (request.ttlMs !== this.ttl) checkInteger('ttl', request.ttlMs, 0);
-    request.startMs = request.ttlMs === 0 ? 0 : (options.start ?? engine.expiry.nowMs());
-    request.keepTtl = options.noUpdateTTL ?? this.noUpdateTTL;
-    request.compares = options.status !== undefined || this.#told.wantsInserted;
-    request.noDispose = options.noDisposeOnSet ?? this.noDisposeOnSet;
-    request.size = 0;
-    if (engine.isSized) request.size = this.#sizeFor(key, value, options);
-    if (options.status !== undefined) {
-      const old = engine.find(key);
-      if (old !== -1) options.status.oldValue = engine.valueOf(old);
-    }
-    return engine.put(key, value, request);
-  }
-
-  #sizeFor(key: K, value: V, options: SetOptions<K, V>): number {
-    if (options.size !== undefined && options.size !== 0) return checkInteger('size', options.size, 1);
-    const calculate = options.sizeCalculation ?? this.#engine.config.sizeCalculation;
-    if (calculate === undefined) return 0;
-    const size = calculate(value, key);
-    if (!Number.isSafeInteger(size) || size < 1) {
-      throw new TypeError(`sizeCalculation must return a positive integer, got ${String(size)}`);
-    }
-    return size;
-  }
-
-  #describeSet(status: Status<K, V>, result: number): void {
-    const engine = this.#engine;
-    status.set =
-      result === REFUSED ? 'miss' : result === ADDED ? 'add' : result === UPDATED ? 'update' : 'replace';
-    if (result === REFUSED) status.maxEntrySizeExceeded = true;
-    status.entrySize = engine.lastSize;
-    status.totalCalculatedSize = this.calculatedSize;
-    if (this.#request.ttlMs > 0 && result !== REFUSED) {
-      status.ttl = this.#request.ttlMs;
-      status.start = this.#request.startMs;
-    }
+    if (!isObserved(options)) return this.#manners.write(key, value, options, undefined);
+    const status = beginStatus(options.status, 'set', key, this);
+    if (value !== undefined) status.value = value;
+    const stored = this.#manners.write(key, value, options, status);
+    publishStatus(status);
+    return stored;
   }
 
   /** The value, a copy; `undefined` if there is none or it is stale. Counts as use. */
   get(key: K, options: GetOptions<K, V> = NONE): V | undefined {
-    const engine = this.#engine;
-    const { status } = options;
-    if (status !== undefined) this.#begin(status, 'get', key);
-    const address = engine.find(key);
-    if (address === -1) {
-      this.#misses++;
-      if (status !== undefined) status.get = 'miss';
-      return undefined;
-    }
-    if (engine.expiry.isStale(address)) return this.#getStale(address, options);
-    this.#hits++;
-    engine.hit(address);
-    if (options.updateAgeOnGet ?? this.updateAgeOnGet) engine.expiry.restart(address);
-    const value = engine.read(address);
-    if (status !== undefined) {
-      status.get = 'hit';
-      status.value = value;
-      this.#describeTtl(status, address);
-    }
-    return value;
-  }
-
-  #getStale(address: Address, options: GetOptions<K, V>): V | undefined {
-    const engine = this.#engine;
-    const { status } = options;
-    const answers = options.allowStale ?? this.allowStale;
-    this.#misses++;
-    const value = answers ? engine.valueOf(address) : undefined;
-    if (status !== undefined) {
-      status.get = 'stale';
-      this.#describeTtl(status, address);
-      if (answers) {
-        status.returnedStale = true;
-        status.value = value;
-      }
-    }
-    if (!(options.noDeleteOnStaleGet ?? this.noDeleteOnStaleGet)) {
-      engine.remove(address, 'expire');
-      this.#told.flush();
-    }
+    if (!isObserved(options)) return this.#manners.read(key, options, undefined);
+    const status = beginStatus(options.status, 'get', key, this);
+    const value = this.#manners.read(key, options, status);
+    if (value !== undefined) status.value = value;
+    publishStatus(status);
     return value;
   }
 
   /** Whether there is a value that is not stale. Does not count as use. */
   has(key: K, options: HasOptions<K, V> = NONE): boolean {
     const engine = this.#engine;
-    const { status } = options;
-    if (status !== undefined) this.#begin(status, 'has', key);
     const address = engine.find(key);
     const stale = address !== -1 && engine.expiry.isStale(address);
-    if (status !== undefined) {
-      status.has = address === -1 ? 'miss' : stale ? 'stale' : 'hit';
-      if (address !== -1) this.#describeTtl(status, address);
+    const found = address !== -1 && !stale;
+    if (found && (options.updateAgeOnHas ?? this.updateAgeOnHas)) engine.expiry.restart(address);
+    if (isObserved(options)) {
+      const status = beginStatus(options.status, 'has', key, this);
+      status.has = found ? 'hit' : stale ? 'stale' : 'miss';
+      if (address !== -1) describeTtl(status, engine, address);
+      publishStatus(status);
     }
-    if (address === -1 || stale) return false;
-    if (options.updateAgeOnHas ?? this.updateAgeOnHas) engine.expiry.restart(address);
-    return true;
+    return found;
   }
 
   /** The value without counting as use, and without deleting it if it is stale. */
   peek(key: K, options: PeekOptions<K, V> = NONE): V | undefined {
     const engine = this.#engine;
-    const { status } = options;
-    if (status !== undefined) this.#begin(status, 'peek', key);
     const address = engine.find(key);
     const stale = address !== -1 && engine.expiry.isStale(address);
     const answers = address !== -1 && (!stale || (options.allowStale ?? this.allowStale));
-    const value = answers ? engine.valueOf(address as Address) : undefined;
-    if (status !== undefined) {
+    const value = answers ? engine.valueOf(address) : undefined;
+    if (isObserved(options)) {
+      const status = beginStatus(options.status, 'peek', key, this);
       status.peek = address === -1 ? 'miss' : stale ? 'stale' : 'hit';
-      if (answers) status.value = value as V;
+      if (value !== undefined) status.value = value;
       if (stale && answers) status.returnedStale = true;
+      publishStatus(status);
     }
     return value;
   }
 
-  /** Takes the key out. @returns whether it was there. */
+  /** Takes the key out, and aborts its fetch. @returns whether it was there, or being fetched. */
   delete(key: K): boolean {
-    const address = this.#engine.find(key);
-    if (address === -1) return false;
-    this.#engine.remove(address, 'delete');
-    this.#told.flush();
-    return true;
+    return this.#manners.delete(key);
   }
+
+  // ---- values that are made when they are asked for ----
+
+  /**
+   * The value; if there is none, or it is stale, what fetchMethod gives, which is then stored. Calls for one key
+   * share one call of fetchMethod, with the options of the first. With `allowStale` a stale value is the answer and
+   * the new one comes in the background. Without fetchMethod as `get`.
+   *
+   * The promise rejects with what fetchMethod throws; with the reason of `signal`, or Error 'replaced', 'deleted' or
+   * 'evicted', if the fetch is aborted; with UnencodableError if the value cannot be stored.
+   */
+  fetch(key: K, ...[options = NONE]: ContextArguments<FC, FetchOptions<K, V, FC>>): Promise<V | undefined> {
+    const given = options as FetchOptions<K, V, FC>;
+    if (!isObserved(given) && !tracing.hasSubscribers) return this.#manners.fetch(key, given, undefined);
+    return this.#observed(key, given, (status) => this.#manners.fetch(key, given, status));
+  }
+
+  /** `fetch` that rejects, instead of giving `undefined`. */
+  forceFetch(key: K, ...[options = NONE]: ContextArguments<FC, FetchOptions<K, V, FC>>): Promise<V> {
+    const given = options as FetchOptions<K, V, FC>;
+    return this.#observed(key, given, async (status) => {
+      const value = await this.#manners.fetch(key, given, status);
+      if (value === undefined) throw new Error('fetch() returned undefined');
+      return value;
+    });
+  }
+
+  #observed<T>(
+    key: K,
+    options: FetchOptions<K, V, FC>,
+    operation: (status: Status<K, V> | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { hasSubscribers } = tracing;
+    if (!isObserved(options) && !hasSubscribers) return operation(undefined);
+    const status = beginStatus(options.status, 'fetch', key, this);
+    if (options.forceRefresh) status.forceRefresh = true;
+    if (options.context !== undefined) status.context = options.context;
+    if (!hasSubscribers) return operation(status);
+    status.trace = true;
+    return tracing.tracePromise(() => operation(status), status);
+  }
+
+  /**
+   * The value; if there is none, or it is stale, what memoMethod gives, which is then stored.
+   *
+   * @throws Error without memoMethod; what it throws; UnencodableError if the value cannot be stored.
+   */
+  memo(key: K, ...[options = NONE]: ContextArguments<FC, MemoOptions<K, V, FC>>): V {
+    const given = options as MemoOptions<K, V, FC>;
+    const method = this.#given.memoMethod;
+    if (method === undefined) throw new Error('memo needs the option memoMethod');
+    const status = isObserved(given) ? beginStatus(given.status, 'memo', key, this) : undefined;
+    const value = memo(this.#manners, method, key, given, status);
+    if (status === undefined) return value;
+    status.value = value;
+    publishStatus(status);
+    return value;
+  }
+
+  // ---- all entries ----
 
   /** Evicts the entry that would go next, and gives its value; `undefined` if the cache is empty. */
   pop(): V | undefined {
@@ -271,14 +320,13 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
     if (address === -1) return undefined;
     const value = this.#engine.valueOf(address);
     this.#engine.evict(address);
-    this.#told.flush();
+    this.#manners.told.flush();
     return value;
   }
 
   /** Drops everything. Without `dispose` callbacks O(regions), else O(entries). */
   clear(): void {
-    this.#engine.clear();
-    this.#told.flush();
+    this.#manners.clear();
   }
 
   /** Ms until the key's entry is stale: Infinity without ttl, 0 if there is none, negative if stale. */
@@ -292,86 +340,37 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   /** Value, remaining ttl, start (by Date.now()) and size of an entry, stale or not. Does not count as use. */
   info(key: K): EntryInfo<V> | undefined {
     const address = this.#engine.find(key);
-    if (address === -1) return undefined;
-    const info: EntryInfo<V> = { value: this.#engine.valueOf(address) };
-    const ttlMs = this.#engine.expiry.ttlMsOf(address);
-    if (ttlMs > 0) {
-      info.ttl = ttlMs - this.#engine.expiry.ageMsOf(address);
-      info.start = Date.now();
-    }
-    if (this.#engine.isSized) info.size = this.#engine.sizeOf(address);
-    return info;
+    return address === -1 ? undefined : infoAt(this.#engine, address);
   }
-
-  #begin(status: Status<K, V>, op: Status<K, V>['op'] & string, key: K, value?: V): void {
-    status.op = op;
-    status.key = key;
-    if (value !== undefined) status.value = value;
-  }
-
-  #describeTtl(status: Status<K, V>, address: Address): void {
-    const ttlMs = this.#engine.expiry.ttlMsOf(address);
-    if (ttlMs === 0) return;
-    const now = this.#engine.expiry.nowMs();
-    const age = this.#engine.expiry.ageMsOf(address);
-    status.ttl = ttlMs;
-    status.now = now;
-    status.start = now - age;
-    status.remainingTTL = ttlMs - age;
-  }
-
-  // ---- all entries ----
 
   /** Removes what is stale. @returns whether anything was. Cost: a look at each entry. */
   purgeStale(): boolean {
-    const engine = this.#engine;
-    const stale: Address[] = [];
-    engine.store.index.forEach((address) => {
-      if (engine.expiry.isStale(address)) stale.push(address);
-    });
-    for (const address of stale) engine.remove(address, 'expire');
-    this.#told.flush();
-    return stale.length > 0;
-  }
-
-  *#walk(newestFirst: boolean, stale: boolean): Generator<Address> {
-    for (const address of this.#engine.policy.walk(newestFirst)) {
-      if (stale || !this.#engine.expiry.isStale(address)) yield address;
-    }
-  }
-
-  *#map<T>(newestFirst: boolean, pick: (address: Address) => T): Generator<T, undefined> {
-    for (const address of this.#walk(newestFirst, this.allowStale)) yield pick(address);
-    return undefined;
-  }
-
-  #keyOf(address: Address): K {
-    return this.#engine.store.keyOf(address) as K;
+    return this.#manners.purgeStale();
   }
 
   /** Keys, from what goes last to what goes next: with 'lru' most recently used first. */
   keys(): Generator<K, undefined> {
-    return this.#map(true, (address) => this.#keyOf(address));
+    return picked(this.#engine, true, this.allowStale, keyAt);
   }
 
   rkeys(): Generator<K, undefined> {
-    return this.#map(false, (address) => this.#keyOf(address));
+    return picked(this.#engine, false, this.allowStale, keyAt);
   }
 
   values(): Generator<V, undefined> {
-    return this.#map(true, (address) => this.#engine.valueOf(address));
+    return picked(this.#engine, true, this.allowStale, valueAt);
   }
 
   rvalues(): Generator<V, undefined> {
-    return this.#map(false, (address) => this.#engine.valueOf(address));
+    return picked(this.#engine, false, this.allowStale, valueAt);
   }
 
   entries(): Generator<[K, V], undefined> {
-    return this.#map(true, (address): [K, V] => [this.#keyOf(address), this.#engine.valueOf(address)]);
+    return picked(this.#engine, true, this.allowStale, pairAt);
   }
 
   rentries(): Generator<[K, V], undefined> {
-    return this.#map(false, (address): [K, V] => [this.#keyOf(address), this.#engine.valueOf(address)]);
+    return picked(this.#engine, false, this.allowStale, pairAt);
   }
 
   [Symbol.iterator](): Generator<[K, V], undefined> {
@@ -391,26 +390,14 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   }
 
   /** The first value, in the order of `keys`, for which `test` is true; found, it counts as used. */
-  find(test: (value: V, key: K, cache: this) => boolean, options: GetOptions<K, V> = NONE): V | undefined {
+  find(test: (value: V, key: K, cache: this) => boolean, options: GetOptions<K, V> = {}): V | undefined {
     for (const [key, value] of this.entries()) if (test(value, key, this)) return this.get(key, options);
     return undefined;
   }
 
   /** All entries, for `load`: what goes next first, stale ones included. */
   dump(): [K, EntryInfo<V>][] {
-    const engine = this.#engine;
-    const entries: [K, EntryInfo<V>][] = [];
-    for (const address of this.#walk(false, true)) {
-      const info: EntryInfo<V> = { value: engine.valueOf(address) };
-      const ttlMs = engine.expiry.ttlMsOf(address);
-      if (ttlMs > 0) {
-        info.ttl = ttlMs;
-        info.start = Math.floor(Date.now() - engine.expiry.ageMsOf(address));
-      }
-      if (engine.isSized) info.size = engine.sizeOf(address);
-      entries.push([this.#keyOf(address), info]);
-    }
-    return entries;
+    return dumpOf(this.#engine);
   }
 
   /** Clears the cache and stores what `dump` gave, in the same order. */
@@ -428,6 +415,8 @@ export class ArenaCache<K extends CacheKey = string, V = unknown> {
   /** Gives the memory back: at once on a shared heap, with the cache itself on its own. It must not be used then. */
   [Symbol.dispose](): void {
     this.clear();
+    // A callback may have stored something again.
+    this.#manners.autopurge?.cancel();
     this.#engine.dispose();
   }
 }

@@ -1,4 +1,4 @@
-import { type Channel, channel } from 'node:diagnostics_channel';
+import { type Channel, channel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
 
 /**
  * What a cache tells through diagnostics_channel. Messages are made only while someone subscribes.
@@ -12,3 +12,15 @@ export const channels: Readonly<Record<'evict' | 'refuse', Channel>> = {
   evict: channel('rolp:cache:evict'),
   refuse: channel('rolp:cache:refuse'),
 };
+
+/**
+ * `rolp:cache:metrics`: the Status object of each get, set, has, peek, delete and memo, as on lru-cache's
+ * `lru-cache:metrics`. While nobody listens it costs a call the look at one field.
+ */
+export const metrics: Channel = channel('rolp:cache:metrics');
+
+/**
+ * `tracing:rolp:cache:start`, `end`, `asyncStart`, `asyncEnd` and `error` of each fetch and forceFetch, whose Status
+ * object is the context, as on lru-cache's tracing channel.
+ */
+export const tracing: TracingChannel<string, object> = tracingChannel('rolp:cache');

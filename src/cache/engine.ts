@@ -138,6 +138,11 @@ export class CacheEngine<K extends CacheKey, V> {
     if ((this.store.markOf(address) & FREQUENCY_MASK) !== this.policy.saturated) this.policy.hit(address);
   }
 
+  /** Whether `read` gives record views, which the next change of the cache ends. */
+  get givesViews(): boolean {
+    return this.#reader !== undefined;
+  }
+
   /** The value of the entry that `find` has just found: a copy, a view, or, with a front, what others get too. */
   read(address: Address): V {
     const front = this.#front;

@@ -10,18 +10,29 @@ export { type Codec, type CustomCodec, UnencodableError } from './codecs/codec.j
 export { recordCodec } from './codecs/record.js';
 export { ByteWriter } from './codecs/writer.js';
 export type { CacheKey } from './key.js';
+export { ArenaMap, asMap } from './map-face.js';
 export type { CacheStats } from './stats.js';
 export type {
+  CacheIdentity,
   CacheOptions,
   CodecName,
+  ContextArguments,
   DisposeReason,
   Disposer,
   EntryInfo,
+  Fetcher,
+  FetcherFetchOptions,
+  FetcherOptions,
+  FetchOptions,
   FrontOptions,
   GetOptions,
   HasOptions,
   Inserter,
   InsertReason,
+  Memoizer,
+  MemoizerMemoOptions,
+  MemoizerOptions,
+  MemoOptions,
   PeekOptions,
   PolicyName,
   SetOptions,

@@ -37,6 +37,7 @@ export interface CacheConfig<K extends CacheKey, V> {
   readonly keepOnHeap: boolean;
   readonly maxHeapValues: number;
   readonly ttlResolution: number;
+  readonly maxFetches: number;
   readonly now: () => number;
   readonly name: string;
 }
@@ -103,6 +104,14 @@ const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions<CacheKey, unknown>
   'dispose',
   'disposeAfter',
   'onInsert',
+  'ttlAutopurge',
+  'fetchMethod',
+  'memoMethod',
+  'noDeleteOnFetchRejection',
+  'allowStaleOnFetchRejection',
+  'allowStaleOnFetchAbort',
+  'ignoreFetchAbort',
+  'maxFetches',
   'name',
   'perf',
 ]);
@@ -118,16 +127,30 @@ function checkRest(options: CacheOptions<never, never>): void {
     'noUpdateTTL',
     'noDeleteOnStaleGet',
     'noDisposeOnSet',
+    'ttlAutopurge',
+    'noDeleteOnFetchRejection',
+    'allowStaleOnFetchRejection',
+    'allowStaleOnFetchAbort',
+    'ignoreFetchAbort',
   ] as const) {
     if (options[name] !== undefined) checkBoolean(`ArenaCache.${name}`, options[name]);
   }
-  for (const name of ['sizeCalculation', 'dispose', 'disposeAfter', 'onInsert'] as const) {
+  for (const name of [
+    'sizeCalculation',
+    'dispose',
+    'disposeAfter',
+    'onInsert',
+    'fetchMethod',
+    'memoMethod',
+  ] as const) {
     if (options[name] !== undefined) checkFunction(`ArenaCache.${name}`, options[name]);
   }
 }
 
 /** @throws TypeError, RangeError naming the option. */
-export function resolveCacheOptions<K extends CacheKey, V>(options: CacheOptions<K, V>): CacheConfig<K, V> {
+export function resolveCacheOptions<K extends CacheKey, V>(
+  options: CacheOptions<K, V, never>,
+): CacheConfig<K, V> {
   checkRest(options as unknown as CacheOptions<never, never>);
   const name = options.name ?? 'cache';
   if (options.heap !== undefined && !(options.heap instanceof GenerationalHeap)) {
@@ -163,6 +186,7 @@ export function resolveCacheOptions<K extends CacheKey, V>(options: CacheOptions
       checkOneOf('ArenaCache.onUnencodable', options.onUnencodable ?? 'throw', ['throw', 'heap']) === 'heap',
     maxHeapValues: checkInteger('ArenaCache.maxHeapValues', options.maxHeapValues ?? 1000, 1, 1e7),
     ttlResolution: checkInteger('ArenaCache.ttlResolution', options.ttlResolution ?? 1, 0, 1e9),
+    maxFetches: checkInteger('ArenaCache.maxFetches', options.maxFetches ?? 10_000, 1, 1e7),
     now: () => perf.now(),
     name,
   };

@@ -19,14 +19,21 @@ export interface CacheStats {
   readonly expirations: number;
   /** Sets that were refused as too large. */
   readonly refusals: number;
+  /** Calls of fetchMethod, and those of them whose result is waited for. */
+  readonly fetches: number;
+  readonly pendingFetches: number;
 }
 
-export function cacheStats<K extends CacheKey, V>(
-  engine: CacheEngine<K, V>,
-  hits: number,
-  misses: number,
-  sets: number,
-): CacheStats {
+/** What counts the calls. */
+export interface CallCounts {
+  readonly hits: number;
+  readonly misses: number;
+  readonly sets: number;
+  readonly fetches: { readonly dispatched: number; readonly size: number } | undefined;
+}
+
+export function cacheStats<K extends CacheKey, V>(engine: CacheEngine<K, V>, counts: CallCounts): CacheStats {
+  const { hits, misses, sets, fetches } = counts;
   return {
     entries: engine.store.index.count,
     bytes: engine.room.heldBytes,
@@ -39,5 +46,7 @@ export function cacheStats<K extends CacheKey, V>(
     evictions: engine.evictions,
     expirations: engine.expirations,
     refusals: engine.refusals,
+    fetches: fetches?.dispatched ?? 0,
+    pendingFetches: fetches?.size ?? 0,
   };
 }

@@ -1,6 +1,7 @@
 import type { GenerationalHeap } from '../heap/index.js';
 import type { Codec, CustomCodec } from './codecs/codec.js';
 import type { CacheKey } from './key.js';
+import type { CacheStats } from './stats.js';
 
 /** Why an entry went: as in lru-cache. */
 export type DisposeReason = 'evict' | 'set' | 'delete' | 'expire' | 'fetch';
@@ -8,18 +9,44 @@ export type InsertReason = 'add' | 'update' | 'replace';
 export type PolicyName = 's3-fifo' | 'sieve' | 'lru';
 export type CodecName = 'structured' | 'string' | 'bytes' | 'json';
 
+/** What a status object says of the cache: enough to tell caches apart and to look at their counters. */
+export interface CacheIdentity {
+  readonly name: string;
+  readonly size: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  stats(): CacheStats;
+}
+
 /** Filled in by a call that is given one, with lru-cache's fields and meanings. */
 export interface Status<K, V> {
   op?: 'get' | 'set' | 'has' | 'peek' | 'delete' | 'memo' | 'fetch';
   key?: K;
   value?: V;
   oldValue?: V;
+  cache?: CacheIdentity;
   set?: 'add' | 'update' | 'replace' | 'miss' | 'deleted';
   get?: 'hit' | 'stale' | 'miss' | 'fetching' | 'stale-fetching';
   has?: 'hit' | 'stale' | 'miss';
   peek?: 'hit' | 'stale' | 'miss';
   delete?: DisposeReason;
   memo?: 'hit' | 'miss';
+  /** 'get': there is no fetchMethod; 'inflight': another fetch of the key was joined. */
+  fetch?: 'get' | 'inflight' | 'miss' | 'hit' | 'stale' | 'refresh';
+  forceRefresh?: boolean;
+  context?: unknown;
+  /** fetchMethod was called. */
+  fetchDispatched?: true;
+  /** What it gave was stored. */
+  fetchUpdated?: true;
+  fetchResolved?: true;
+  fetchRejected?: true;
+  /** What fetchMethod threw, or why it was aborted. */
+  fetchError?: unknown;
+  fetchAborted?: true;
+  fetchAbortIgnored?: true;
+  /** The operation is traced on `tracing:rolp:cache:*`. */
+  trace?: boolean;
   ttl?: number;
   start?: number;
   now?: number;
@@ -61,6 +88,92 @@ export interface SetOptions<K, V> {
   readonly status?: Status<K, V>;
 }
 
+/**
+ * The options of a fetch as fetchMethod gets them. It may change them: they hold for the set of what it returns, and
+ * for what is done if it fails.
+ */
+export interface FetcherFetchOptions<K, V> {
+  allowStale?: boolean;
+  updateAgeOnGet?: boolean;
+  noDeleteOnStaleGet?: boolean;
+  ttl?: number;
+  size?: number;
+  sizeCalculation?: (value: V, key: K) => number;
+  noDisposeOnSet?: boolean;
+  noUpdateTTL?: boolean;
+  /** Keep the stale value if fetchMethod rejects. */
+  noDeleteOnFetchRejection?: boolean;
+  /** Keep it and answer with it if fetchMethod rejects. */
+  allowStaleOnFetchRejection?: boolean;
+  /** Answer with the stale value if the fetch is aborted. */
+  allowStaleOnFetchAbort?: boolean;
+  /** Store what fetchMethod gives though the fetch was aborted. */
+  ignoreFetchAbort?: boolean;
+  status?: Status<K, V>;
+}
+
+export interface FetchOptions<K, V, FC = unknown> extends Readonly<FetcherFetchOptions<K, V>> {
+  /** Fetch although the value is not stale. */
+  readonly forceRefresh?: boolean;
+  /** Handed on to fetchMethod. */
+  readonly context?: FC;
+  /** Aborts the fetch. */
+  readonly signal?: AbortSignal;
+}
+
+export interface FetcherOptions<K, V, FC = unknown> {
+  readonly signal: AbortSignal;
+  readonly options: FetcherFetchOptions<K, V>;
+  readonly context: FC;
+}
+
+export type Fetcher<K, V, FC = unknown> = (
+  key: K,
+  staleValue: V | undefined,
+  options: FetcherOptions<K, V, FC>,
+  // biome-ignore lint/suspicious/noConfusingVoidType: an async function without return is one too.
+) => Promise<V | undefined | void> | V | undefined | void;
+
+/** The options of a memo as memoMethod gets them; it may change them: they hold for the set. */
+export interface MemoizerMemoOptions<K, V> {
+  allowStale?: boolean;
+  updateAgeOnGet?: boolean;
+  noDeleteOnStaleGet?: boolean;
+  ttl?: number;
+  start?: number;
+  size?: number;
+  sizeCalculation?: (value: V, key: K) => number;
+  noDisposeOnSet?: boolean;
+  noUpdateTTL?: boolean;
+  status?: Status<K, V>;
+}
+
+export interface MemoOptions<K, V, FC = unknown> extends Readonly<MemoizerMemoOptions<K, V>> {
+  /** Call memoMethod although there is a value. */
+  readonly forceRefresh?: boolean;
+  /** Handed on to memoMethod. */
+  readonly context?: FC;
+}
+
+export interface MemoizerOptions<K, V, FC = unknown> {
+  readonly options: MemoizerMemoOptions<K, V>;
+  readonly context: FC;
+}
+
+export type Memoizer<K, V, FC = unknown> = (
+  key: K,
+  staleValue: V | undefined,
+  options: MemoizerOptions<K, V, FC>,
+) => V;
+
+/** The options argument of a call that takes a context: as lru-cache has it, required if the context's type is given. */
+export type ContextArguments<FC, Options> = unknown extends FC
+  ? [options?: Options]
+  : // biome-ignore lint/suspicious/noConfusingVoidType: lru-cache's users say void for no context.
+    FC extends undefined | void
+    ? [options?: Options & { readonly context?: FC }]
+    : [options: Options & { readonly context: FC }];
+
 /** An entry as `info` and `dump` give it. `start` is by Date.now(), so that it means something elsewhere. */
 export interface EntryInfo<V> {
   value: V;
@@ -79,7 +192,7 @@ export interface FrontOptions {
   readonly freeze?: boolean;
 }
 
-export interface CacheOptions<K extends CacheKey, V> {
+export interface CacheOptions<K extends CacheKey, V, FC = unknown> {
   /** True bytes that the cache may take: entries, keys, index, everything. Default 64 MiB; at least 256 KiB. */
   readonly maxBytes?: number;
   /** A heap to share. `maxBytes` is then the cache's part of it, by default the heap's own bound. */
@@ -120,6 +233,18 @@ export interface CacheOptions<K extends CacheKey, V> {
   /** Called after `dispose`, when the call is all but over. */
   readonly disposeAfter?: Disposer<K, V>;
   readonly onInsert?: Inserter<K, V>;
+  /** Remove entries when they expire, by a timer, not when they are come across. */
+  readonly ttlAutopurge?: boolean;
+  /** What `fetch` calls for a value that is not there or stale. */
+  readonly fetchMethod?: Fetcher<K, V, FC>;
+  /** What `memo` calls for a value that is not there. */
+  readonly memoMethod?: Memoizer<K, V, FC>;
+  readonly noDeleteOnFetchRejection?: boolean;
+  readonly allowStaleOnFetchRejection?: boolean;
+  readonly allowStaleOnFetchAbort?: boolean;
+  readonly ignoreFetchAbort?: boolean;
+  /** Most fetches under way; the oldest is aborted as 'evicted' for one more. They are no entries. Default 10,000. */
+  readonly maxFetches?: number;
   /** Shown in events. Default 'cache'. */
   readonly name?: string;
   /** The clock, in ms. Default `performance`. */

@@ -1,0 +1,260 @@
+import { checkInteger } from '../base/index.js';
+import type { Address } from '../heap/index.js';
+import { Announcements } from './announcements.js';
+import { Autopurge } from './autopurge.js';
+import { metrics } from './channels.js';
+import { type CacheEngine, PutRequest, REFUSED, REPLACED } from './engine.js';
+import { type FetchDefaults, Fetches, type FetchHost } from './fetch.js';
+import type { CacheKey } from './key.js';
+import { describeSet, describeTtl, insertReason, publishStatus } from './status.js';
+import type {
+  CacheIdentity,
+  CacheOptions,
+  Fetcher,
+  FetchOptions,
+  GetOptions,
+  SetOptions,
+  Status,
+} from './types.js';
+import { keyAt, purge } from './walks.js';
+
+/** What the face has for calls that do not say otherwise. Its user may change any of it at any time. */
+export interface CallDefaults extends FetchDefaults, CacheIdentity {
+  readonly ttlAutopurge: boolean;
+}
+
+/**
+ * What lru-cache's calls do to entries, beyond what the engine does: stale values, callbacks, fetches, counters.
+ * The face (arena-cache.ts) has the calls themselves, with what is told of them.
+ */
+export class Manners<K extends CacheKey, V, FC> {
+  readonly engine: CacheEngine<K, V>;
+  readonly told: Announcements<K, V>;
+  /** Made by the first fetch. */
+  fetches: Fetches<K, V, FC> | undefined;
+  /** Made by the first entry with a ttl if `ttlAutopurge`. */
+  autopurge: Autopurge | undefined;
+  hits: number = 0;
+  misses: number = 0;
+  sets: number = 0;
+  readonly #cache: CallDefaults;
+  readonly #fetchMethod: Fetcher<K, V, FC> | undefined;
+  readonly #request: PutRequest = new PutRequest();
+  #watchesEvictions: boolean = false;
+
+  constructor(engine: CacheEngine<K, V>, cache: CallDefaults, options: CacheOptions<K, V, FC>) {
+    this.engine = engine;
+    this.#cache = cache;
+    this.#fetchMethod = options.fetchMethod;
+    this.told = new Announcements(options.dispose, options.disposeAfter, options.onInsert);
+    this.#watch(false);
+  }
+
+  /** Sum of the entries' sizes; without maxSize, maxEntrySize or sizeCalculation, of their true bytes. */
+  get calculatedSize(): number {
+    return this.engine.isSized ? this.engine.calculatedSize : this.engine.store.liveBytes;
+  }
+
+  // ---- reading ----
+
+  /** @param lasts whether the value must outlive the next change of the cache, which a record view does not. */
+  read(
+    key: K,
+    options: GetOptions<K, V>,
+    status: Status<K, V> | undefined,
+    lasts: boolean = false,
+  ): V | undefined {
+    const engine = this.engine;
+    const address = engine.find(key);
+    if (address === -1) return this.#readMissing(key, options, status);
+    if (engine.expiry.isStale(address)) return this.#readStale(key, address, options, status);
+    this.hits++;
+    engine.hit(address);
+    if (options.updateAgeOnGet ?? this.#cache.updateAgeOnGet) engine.expiry.restart(address);
+    if (status !== undefined) {
+      status.get = this.fetches?.pendingFor(key) === undefined ? 'hit' : 'fetching';
+      describeTtl(status, engine, address);
+    }
+    return lasts && engine.givesViews ? engine.valueOf(address) : engine.read(address);
+  }
+
+  #readMissing(key: K, options: GetOptions<K, V>, status: Status<K, V> | undefined): V | undefined {
+    this.misses++;
+    const pending = this.fetches?.pendingFor(key);
+    if (status !== undefined) status.get = pending === undefined ? 'miss' : 'fetching';
+    if (pending === undefined || !(options.allowStale ?? this.#cache.allowStale)) return undefined;
+    // The entry has expired and gone; the fetch that is to renew it has kept its value.
+    if (status !== undefined && pending.staleValue !== undefined) {
+      status.get = 'stale-fetching';
+      status.returnedStale = true;
+    }
+    return pending.staleValue;
+  }
+
+  #readStale(
+    key: K,
+    address: Address,
+    options: GetOptions<K, V>,
+    status: Status<K, V> | undefined,
+  ): V | undefined {
+    const engine = this.engine;
+    const answers = options.allowStale ?? this.#cache.allowStale;
+    this.misses++;
+    const isFetching = this.fetches?.pendingFor(key) !== undefined;
+    const value = answers ? engine.valueOf(address) : undefined;
+    if (status !== undefined) {
+      status.get = isFetching ? 'stale-fetching' : 'stale';
+      describeTtl(status, engine, address);
+      if (answers) status.returnedStale = true;
+    }
+    if (!isFetching && !(options.noDeleteOnStaleGet ?? this.#cache.noDeleteOnStaleGet)) {
+      this.remove(key, address, 'expire');
+    }
+    return value;
+  }
+
+  // ---- writing ----
+
+  write(key: K, value: V | undefined, options: SetOptions<K, V>, status: Status<K, V> | undefined): boolean {
+    if (value === undefined) {
+      if (status !== undefined) status.set = 'deleted';
+      this.delete(key);
+      return true;
+    }
+    const result = this.#put(key, value, options, status);
+    if (this.fetches !== undefined) this.fetches.overtake(key, result === REFUSED ? 'deleted' : 'replaced');
+    if (result !== REFUSED) {
+      this.sets++;
+      this.told.inserted(value, key, insertReason(result));
+    }
+    this.told.flush();
+    return result !== REFUSED;
+  }
+
+  #put(key: K, value: V, options: SetOptions<K, V>, status: Status<K, V> | undefined): number {
+    const engine = this.engine;
+    // First, since a sizeCalculation may use the cache, and with it the request.
+    const size = engine.isSized ? this.#sizeFor(key, value, options) : 0;
+    const request = this.#request;
+    request.ttlMs = options.ttl ?? this.#cache.ttl;
+    if (request.ttlMs !== this.#cache.ttl) checkInteger('ttl', request.ttlMs, 0);
+    request.startMs = request.ttlMs === 0 ? 0 : (options.start ?? engine.expiry.nowMs());
+    request.keepTtl = options.noUpdateTTL ?? this.#cache.noUpdateTTL;
+    request.compares = status !== undefined || this.told.wantsInserted;
+    request.noDispose = options.noDisposeOnSet ?? this.#cache.noDisposeOnSet;
+    request.size = size;
+    const oldValue = status === undefined ? undefined : this.#valueOf(key);
+    const { ttlMs, startMs } = request;
+    const result = engine.put(key, value, request);
+    if (result === REPLACED && status !== undefined) status.oldValue = oldValue!;
+    if (this.#cache.ttlAutopurge && ttlMs > 0) this.#expectExpiry(startMs + ttlMs);
+    if (status !== undefined) describeSet(status, engine, result, this.calculatedSize, ttlMs, startMs);
+    return result;
+  }
+
+  #valueOf(key: K): V | undefined {
+    const address = this.engine.find(key);
+    return address === -1 ? undefined : this.engine.valueOf(address);
+  }
+
+  #expectExpiry(atMs: number): void {
+    this.autopurge ??= new Autopurge(
+      () => this.engine.expiry.nowMs(),
+      () => purge(this.engine).nextMs,
+      () => this.told.flush(),
+    );
+    this.autopurge.expect(atMs);
+  }
+
+  #sizeFor(key: K, value: V, options: SetOptions<K, V>): number {
+    if (options.size !== undefined && options.size !== 0) return checkInteger('size', options.size, 1);
+    const calculate = options.sizeCalculation ?? this.engine.config.sizeCalculation;
+    if (calculate === undefined) return 0;
+    const size = calculate(value, key);
+    if (!Number.isSafeInteger(size) || size < 1) {
+      throw new TypeError(`sizeCalculation must return a positive integer, got ${String(size)}`);
+    }
+    return size;
+  }
+
+  delete(key: K): boolean {
+    const address = this.engine.find(key);
+    const wasFetching = this.fetches?.overtake(key, 'deleted') ?? false;
+    // Those who heard of the abort may have used the cache.
+    const still = wasFetching ? this.engine.find(key) : address;
+    if (still !== -1) this.remove(key, still, 'delete');
+    else if (metrics.hasSubscribers)
+      publishStatus({ op: 'delete', delete: 'delete', key, cache: this.#cache });
+    return address !== -1 || wasFetching;
+  }
+
+  remove(key: K, address: Address, reason: 'delete' | 'expire' | 'fetch'): void {
+    if (metrics.hasSubscribers) publishStatus({ op: 'delete', delete: reason, key, cache: this.#cache });
+    this.engine.remove(address, reason);
+    this.told.flush();
+  }
+
+  clear(): void {
+    this.autopurge?.cancel();
+    this.fetches?.clear();
+    this.engine.clear();
+    this.told.flush();
+  }
+
+  /** Removes what is stale. @returns whether anything was. */
+  purgeStale(): boolean {
+    const { entries } = purge(this.engine);
+    this.told.flush();
+    return entries > 0;
+  }
+
+  // ---- fetching ----
+
+  async fetch(
+    key: K,
+    options: FetchOptions<K, V, FC>,
+    status: Status<K, V> | undefined,
+  ): Promise<V | undefined> {
+    const method = this.#fetchMethod;
+    if (method === undefined) {
+      if (status !== undefined) status.fetch = 'get';
+      return this.read(key, options, status, true);
+    }
+    this.fetches ??= new Fetches(this.host(), method, this.engine.config.maxFetches);
+    return this.fetches.fetch(key, options, status);
+  }
+
+  host(): FetchHost<K, V> {
+    return {
+      engine: this.engine,
+      defaults: this.#cache,
+      read: (key, options, status) => this.read(key, options, status, true),
+      write: (key, value, options, status) => this.write(key, value, options, status),
+      remove: (key) => {
+        const address = this.engine.find(key);
+        if (address !== -1) this.remove(key, address, 'fetch');
+      },
+      missed: () => {
+        this.misses++;
+      },
+      watchEvictions: (watch) => this.#watch(watch),
+    };
+  }
+
+  /** Has the engine tell of entries that go, as far as anyone wants to know: it costs the decoding of each. */
+  #watch(evictions: boolean): void {
+    this.#watchesEvictions = evictions;
+    const told = this.told.wantsGone;
+    const engine = this.engine;
+    if (!told && !evictions) {
+      engine.onGone = undefined;
+      return;
+    }
+    engine.onGone = (address, reason) => {
+      if (told) this.told.gone(engine.valueOf(address), keyAt(engine, address), reason);
+      if (this.#watchesEvictions && reason === 'evict') {
+        this.fetches!.evicted(engine.store.keys.hashAt(address), () => keyAt(engine, address));
+      }
+    };
+  }
+}

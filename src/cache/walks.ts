@@ -1,0 +1,89 @@
+import type { Address } from '../heap/index.js';
+import type { CacheEngine } from './engine.js';
+import type { CacheKey } from './key.js';
+import type { EntryInfo } from './types.js';
+
+/** All entries' addresses, from what goes last to what goes next, or back. Changes on the way are allowed. */
+export function* addressesOf<K extends CacheKey, V>(
+  engine: CacheEngine<K, V>,
+  newestFirst: boolean,
+  stale: boolean,
+): Generator<Address, undefined> {
+  for (const address of engine.policy.walk(newestFirst)) {
+    if (stale || !engine.expiry.isStale(address)) yield address;
+  }
+  return undefined;
+}
+
+export function* picked<K extends CacheKey, V, T>(
+  engine: CacheEngine<K, V>,
+  newestFirst: boolean,
+  stale: boolean,
+  pick: (engine: CacheEngine<K, V>, address: Address) => T,
+): Generator<T, undefined> {
+  for (const address of addressesOf(engine, newestFirst, stale)) yield pick(engine, address);
+  return undefined;
+}
+
+export function keyAt<K extends CacheKey, V>(engine: CacheEngine<K, V>, address: Address): K {
+  return engine.store.keyOf(address) as K;
+}
+
+export function valueAt<K extends CacheKey, V>(engine: CacheEngine<K, V>, address: Address): V {
+  return engine.valueOf(address);
+}
+
+export function pairAt<K extends CacheKey, V>(engine: CacheEngine<K, V>, address: Address): [K, V] {
+  return [keyAt(engine, address), engine.valueOf(address)];
+}
+
+/** An entry as `info` gives it: ttl is what remains of it. */
+export function infoAt<K extends CacheKey, V>(engine: CacheEngine<K, V>, address: Address): EntryInfo<V> {
+  const info: EntryInfo<V> = { value: engine.valueOf(address) };
+  const ttlMs = engine.expiry.ttlMsOf(address);
+  if (ttlMs > 0) {
+    info.ttl = ttlMs - engine.expiry.ageMsOf(address);
+    info.start = Date.now();
+  }
+  if (engine.isSized) info.size = engine.sizeOf(address);
+  return info;
+}
+
+/** All entries as `dump` gives them: what goes next first, with the whole ttl and its start by Date.now(). */
+export function dumpOf<K extends CacheKey, V>(engine: CacheEngine<K, V>): [K, EntryInfo<V>][] {
+  const entries: [K, EntryInfo<V>][] = [];
+  for (const address of addressesOf(engine, false, true)) {
+    const info: EntryInfo<V> = { value: engine.valueOf(address) };
+    const ttlMs = engine.expiry.ttlMsOf(address);
+    if (ttlMs > 0) {
+      info.ttl = ttlMs;
+      info.start = Math.floor(Date.now() - engine.expiry.ageMsOf(address));
+    }
+    if (engine.isSized) info.size = engine.sizeOf(address);
+    entries.push([keyAt(engine, address), info]);
+  }
+  return entries;
+}
+
+/** What `purge` found. */
+export interface Purged {
+  readonly entries: number;
+  /** When the first of the others will be stale, by the cache's clock; Infinity if none will. */
+  readonly nextMs: number;
+}
+
+/** Removes all that is stale. Cost: a look at each entry. */
+export function purge<K extends CacheKey, V>(engine: CacheEngine<K, V>): Purged {
+  const stale: Address[] = [];
+  const { expiry } = engine;
+  let leastMs = Number.POSITIVE_INFINITY;
+  engine.store.index.forEach((address) => {
+    const ttlMs = expiry.ttlMsOf(address);
+    if (ttlMs === 0) return;
+    const remainingMs = ttlMs - expiry.ageMsOf(address);
+    if (remainingMs < 0) stale.push(address);
+    else if (remainingMs < leastMs) leastMs = remainingMs;
+  });
+  for (const address of stale) engine.remove(address, 'expire');
+  return { entries: stale.length, nextMs: expiry.nowMs() + leastMs };
+}
