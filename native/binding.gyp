@@ -27,6 +27,7 @@
       'target_name': 'rolp',
       'sources': [
         'src/addon.cc',
+        'src/callers.cc',
         'src/cohorts.cc',
         'src/contexts.cc',
         'src/gc_watch.cc',

@@ -1,3 +1,4 @@
-/** rolp: see README.md. The profiler, the generational heap and the cache in one import. */
+/** rolp: see README.md. The heap, the cache and learning placement in one import. */
 export * from './cache/index.js';
 export * from './heap/index.js';
+export * from './pretenure/index.js';

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "callers.h"
 #include "gc_watch.h"
 #include "memory.h"
 #include "sampler.h"
@@ -256,6 +257,8 @@ void Initialize(v8::Local<v8::Object> exports, v8::Local<v8::Context> context) {
       {"recordPauses", RecordPauses},
       {"takePauses", TakePauses},
       {"pausesDropped", PausesDropped},
+      {"callerKey", CallerKey},
+      {"learnInterpreter", LearnInterpreter},
       {"decommit", DecommitBuffer},
       {"pageSize", PageSizeOf},
       {"watchSignals", WatchSignals},

@@ -58,7 +58,9 @@ export abstract class BlockHeap extends AddressedBlocks {
   constructor(options: HeapOptions) {
     const core = new HeapCore(resolveOptions(options));
     const placer = new Placer(core);
-    const calls = makeFastCalls(core, placer, (...args) => this.chooseGeneration(...args));
+    const calls = makeFastCalls(core, placer, (site, byteLength, ttlMs) =>
+      this.chooseGeneration(site, byteLength, ttlMs),
+    );
     super(core, placer, calls);
     this.#core = core;
     this.#placer = placer;

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import { checkFunction, checkInteger, checkNumber } from '../base/index.js';
 import { BlockHeap } from './block-heap.js';
+import { channels } from './channels.js';
 import { describeRegions } from './describe.js';
 import { CURRENT } from './hot-words.js';
 import { HEADER_BYTES } from './layout.js';
@@ -35,6 +36,13 @@ export interface GenerationOptions {
 export class GenerationalHeap extends BlockHeap {
   #current: Generation = 1 as Generation;
   #scope: AsyncLocalStorage<Generation> | null = null;
+  /**
+   * A hash of what the next block's key starts with, 0 if unknown: for placement policies, which see no keys. Owners
+   * that know keys set it before they allocate without a generation, while `wantsPlacementKey`.
+   */
+  placementKey: number = 0;
+  /** Set by a placement policy that would use `placementKey`: while false, owners need not work it out. */
+  wantsPlacementKey: boolean = false;
   /** Whether blocks without a generation all go to the current one: a plain word then decides. */
   #static: boolean = true;
 
@@ -44,6 +52,7 @@ export class GenerationalHeap extends BlockHeap {
     this.#setCurrent(this.#current);
     // console.log(heap) shows the map, not a dump of every slab.
     Object.defineProperty(this, inspect.custom, { value: () => this.describe() });
+    if (channels.create.hasSubscribers) channels.create.publish({ heap: this });
   }
 
   protected override chooseGeneration(site: number, byteLength: number, ttlMs: number): number {
@@ -51,7 +60,8 @@ export class GenerationalHeap extends BlockHeap {
     const { policy } = this.core.lives;
     const given = sites.generations[site];
     if (given !== undefined && generations.indexOf(given) !== 0) return given;
-    if (policy !== null) {
+    // What was made current by hand is a hand-given generation.
+    if (policy !== null && this.#current === 1 && this.#scope?.getStore() === undefined) {
       try {
         const chosen = policy.generationFor(site as SiteId, byteLength, ttlMs);
         if (generations.indexOf(chosen) !== 0) return chosen;
@@ -240,6 +250,16 @@ export class GenerationalHeap extends BlockHeap {
     return this.core.cycle;
   }
 
+  /** Bytes allocated per heap cycle. */
+  get cycleBytes(): number {
+    return this.core.config.cycleBytes;
+  }
+
+  /** The heap's name in events and messages. */
+  get name(): string {
+    return this.core.config.name;
+  }
+
   /**
    * Does up to `budgetMs` of the heap's own work: sweeps released regions, evacuates fragmented ones.
    * Allocation calls it by itself; call it when idle to take the work out of later allocations.
@@ -333,6 +353,11 @@ export class GenerationalHeap extends BlockHeap {
     }
     this.core.lives.policy = policy;
     if (policy !== null) this.#choosePerBlock();
+  }
+
+  /** The policy installed, if any. */
+  get placementPolicy(): PlacementPolicy | null {
+    return this.core.lives.policy;
   }
 
   /** How many blocks of `byteLength` bytes a sampled one stands for: see the option `sampleBytes`. */

@@ -1,0 +1,52 @@
+import { checkBoolean, checkInteger, checkNumber } from '../base/index.js';
+import type { GenerationalHeap } from '../heap/index.js';
+import { ContextTable } from './context-table.js';
+import { BYTES_PER_ROW } from './lifetime-rows.js';
+import type { PlacedPrior } from './priors.js';
+import { scopesAreCheap } from './scopes.js';
+
+export interface PretenureOptions {
+  /** Contexts held at most, 16 to 65534; the coldest beyond count to their site. Default: what 1 % of maxBytes holds, 2048 at most. */
+  readonly maxContexts?: number;
+  /**
+   * Share of time that capturing callers may take, where only callers tell a site's lifetimes apart. Default 0.02. Where it
+   * would take more the conflict is reported ('dear') and left.
+   */
+  readonly callerBudget?: number;
+  /** Follow `scope(name, fn)` through asynchronous work. Default: from Node 24 on, where it is cheap. */
+  readonly asyncScopes?: boolean;
+  /** What an earlier run learnt, to start with: see `priorsOf`. */
+  readonly priors?: readonly PlacedPrior[];
+}
+
+export interface PretenureConfig {
+  readonly maxContexts: number;
+  readonly callerBudget: number;
+  readonly asyncScopes: boolean;
+  readonly priors: readonly PlacedPrior[];
+  /** Bytes of all tables at their largest, taken from the heap's budget. */
+  readonly tableBytes: number;
+}
+
+const MOST_CONTEXTS = 2048;
+const LEAST_CONTEXTS = 16;
+const SHARE_OF_HEAP = 0.01;
+
+/** @throws TypeError, RangeError naming the option. */
+export function resolveOptions(heap: GenerationalHeap, options: PretenureOptions): PretenureConfig {
+  const perRow = ContextTable.bytesPerRow(BYTES_PER_ROW);
+  const affordable = Math.floor((heap.maxBytes * SHARE_OF_HEAP) / perRow);
+  const maxContexts = checkInteger(
+    'pretenure.maxContexts',
+    options.maxContexts ?? Math.max(LEAST_CONTEXTS, Math.min(MOST_CONTEXTS, affordable)),
+    LEAST_CONTEXTS,
+    65534,
+  );
+  return {
+    maxContexts,
+    callerBudget: checkNumber('pretenure.callerBudget', options.callerBudget ?? 0.02, 0, 1e6),
+    asyncScopes: checkBoolean('pretenure.asyncScopes', options.asyncScopes ?? scopesAreCheap()),
+    priors: options.priors ?? [],
+    tableBytes: maxContexts * perRow,
+  };
+}

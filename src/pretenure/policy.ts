@@ -1,0 +1,384 @@
+import type { Clock } from '../base/index.js';
+import type { Generation, GenerationalHeap, PlacementPolicy, SiteId } from '../heap/index.js';
+import type { LifetimeInference } from '../profiler/inference/index.js';
+import type { CallerIds } from './callers.js';
+import { channels } from './channels.js';
+import { ConflictSearch } from './conflict-search.js';
+import { type ContextTable, NONE } from './context-table.js';
+import {
+  CALLER,
+  CALLER_DEPTH,
+  FEATURES,
+  type FeatureSet,
+  featureName,
+  framesOf,
+  has,
+  KEY,
+  NO_FEATURES,
+  SCOPE,
+  SIZE,
+  sizeClass,
+  TTL,
+  ttlBucket,
+} from './features.js';
+import type { GenerationLadder } from './ladder.js';
+import { WINDOW_CYCLES, windowOf } from './lifetime-rows.js';
+import { featureValue } from './placed.js';
+import type { Priors } from './priors.js';
+import type { AsyncScopes } from './scopes.js';
+import { SiteState } from './site-state.js';
+import { agesOfRow, horizonOf, spreadOf } from './spread.js';
+
+/** In `#bySite`: the features must be looked at. */
+const ASK = -1;
+/** Windows without a change after which a site's tracking rests, and the sampled births of which one is followed then. */
+const STABLE_WINDOWS = 4;
+const RESTING_STRIDE = 8;
+/** Lifetimes further apart than this, in octaves, are looked into even where inference sees one mode. */
+const WIDE = 0.35;
+/** Windows in which all groups of a site have one generation before they are one again. */
+const ALIKE_WINDOWS = 4;
+/** A site is fragmented where so much of what it allocates has to be evacuated. */
+const FRAGMENTED_SHARE = 0.1;
+/** Contexts with fewer sampled births of late are folded where there is no room for others. */
+const COLD_BIRTHS = 4;
+/** Sites decided about per sampled birth: a window's end must not become one pause. */
+const SITES_PER_TURN = 2;
+
+export interface PolicyParts {
+  readonly heap: GenerationalHeap;
+  readonly table: ContextTable;
+  readonly ladder: GenerationLadder;
+  readonly inference: LifetimeInference;
+  readonly callers: CallerIds;
+  readonly scopes: AsyncScopes;
+  readonly clock: Clock;
+  /** Share of time that capturing callers may take. */
+  readonly callerBudget: number;
+  /** What an earlier run learnt. */
+  readonly priors: Priors;
+}
+
+/**
+ * The learning placement policy: ROLP's loop on the heap's exact births and deaths. The heap's own samples are followed
+ * (one block per `sampleBytes`, unbiased); every 16 heap cycles each context's lifetime is inferred, the first window
+ * being discarded; where a context mixes lifetimes, ConflictSearch looks for what tells them apart.
+ *
+ * `generationFor` is one load where a site has no conflict. Decisions are made within sampled births, two sites a time.
+ */
+export class LearningPolicy implements PlacementPolicy {
+  readonly #parts: PolicyParts;
+  readonly #search: ConflictSearch;
+  /** By site: the generation decided, 0 for none, or ASK. */
+  #bySite: Int32Array = new Int32Array(16);
+  readonly sites: (SiteState | undefined)[] = [];
+  #cycle: number;
+  #trackFrom: number;
+  /** Sites below this have been decided about in this window. */
+  #decided: number = 0;
+  /** What the last call of generationFor was told, for the birth that may follow it. */
+  #askedSite: number = NONE;
+  #askedBytes: number = 0;
+  #askedTtlMs: number = 0;
+  #askedRow: number = NONE;
+  #foldedCycle: number = -1;
+  /** Time spent in decisions, ns. */
+  workNs: number = 0;
+  /** Generation changes so far. */
+  changes: number = 0;
+  windows: number = 0;
+
+  constructor(parts: PolicyParts) {
+    this.#parts = parts;
+    this.#cycle = parts.heap.cycle;
+    this.#trackFrom = !parts.priors.isEmpty ? 0 : (windowOf(this.#cycle) + 1) * WINDOW_CYCLES;
+    this.#search = new ConflictSearch(parts, (state) => this.#publish(state));
+  }
+
+  generationFor(site: SiteId, byteLength: number, ttlMs: number): number {
+    const known = site < this.#bySite.length ? this.#bySite[site]! : 0;
+    return known >= 0 ? known : this.#ask(site, byteLength, ttlMs);
+  }
+
+  #ask(site: number, byteLength: number, ttlMs: number): number {
+    const { table } = this.#parts;
+    const state = this.sites[site]!;
+    state.asks++;
+    this.#askedSite = site;
+    this.#askedBytes = byteLength;
+    this.#askedTtlMs = ttlMs;
+    this.#askedRow = NONE;
+    if (state.features !== NO_FEATURES) {
+      this.#look(state.features, byteLength, ttlMs);
+      const row = table.find(site, state.features);
+      this.#askedRow = row;
+      if (row !== NONE && table.generation[row] !== 0) return table.generation[row]!;
+    }
+    return table.generation[state.base]!;
+  }
+
+  /** Puts the values of `features` for the block being allocated into the table's `wanted`. */
+  #look(features: FeatureSet, byteLength: number, ttlMs: number): void {
+    const { table, callers, scopes, heap } = this.#parts;
+    const { wanted } = table;
+    wanted[TTL] = ttlBucket(ttlMs);
+    wanted[SIZE] = sizeClass(byteLength);
+    wanted[KEY] = heap.placementKey;
+    wanted[SCOPE] = scopes.current;
+    const frames = framesOf(features);
+    if (frames === 0) return;
+    callers.capture(frames);
+    for (let depth = 0; depth < CALLER_DEPTH; depth++) wanted[CALLER + depth] = callers.chain[depth]!;
+  }
+
+  born(site: SiteId, _generation: Generation, byteLength: number): number {
+    const { heap, table } = this.#parts;
+    const cycle = heap.cycle;
+    if (cycle !== this.#cycle) this.#tick(cycle);
+    const wasAsked = this.#askedSite === site && this.#askedBytes === byteLength;
+    this.#askedSite = NONE;
+    if (cycle < this.#trackFrom) return 0;
+    const state = this.sites[site] ?? this.#open(site, cycle);
+    if (state === null) return 0;
+    const row = this.#rowOf(state, cycle, byteLength, wasAsked);
+    this.#work(cycle);
+    if (row === NONE) return 0;
+    if (state.resting && ++state.skipped % RESTING_STRIDE !== 0) return 0;
+    const objects = heap.sampleWeight(byteLength);
+    table.rows.born(row, cycle, byteLength, objects);
+    const also = table.also[row]!;
+    if (also !== NONE) table.rows.born(also, cycle, byteLength, objects);
+    return table.cookieOf(row);
+  }
+
+  /** The row that a birth counts to, NONE if it is not followed. */
+  #rowOf(state: SiteState, cycle: number, byteLength: number, wasAsked: boolean): number {
+    const { table } = this.#parts;
+    if (state.probe !== null) {
+      // A block that was placed by hand came another way; its time to live is unknown.
+      if (!wasAsked || ++state.probe.turn % state.probe.stride !== 0) return NONE;
+      this.#look(state.probe.features, byteLength, this.#askedTtlMs);
+      return this.#search.rowFor(state, cycle);
+    }
+    if (state.features === NO_FEATURES) return state.base;
+    if (!wasAsked) return NONE;
+    if (this.#askedRow !== NONE) return this.#askedRow;
+    this.#look(state.features, byteLength, this.#askedTtlMs);
+    const row = this.#add(state.site, state.features, cycle);
+    if (row !== NONE) {
+      state.groups.push(row);
+      if (!this.#parts.priors.isEmpty) table.generation[row] = this.#priorOf(state, row);
+    }
+    return row;
+  }
+
+  #priorOf(state: SiteState, row: number): number {
+    const features: Record<string, string> = {};
+    for (let feature = 0; feature < FEATURES; feature++) {
+      if (has(state.features, feature))
+        features[featureName(feature)] = featureValue(this.#parts, row, feature);
+    }
+    return this.#parts.priors.generationOf(state.name, features);
+  }
+
+  died(_site: SiteId, _generation: Generation, byteLength: number, ageCycles: number, cookie: number): void {
+    if (cookie === 0) return;
+    const { heap, table } = this.#parts;
+    const row = table.rowOf(cookie);
+    if (row === NONE) return;
+    const { cycle } = heap;
+    const objects = heap.sampleWeight(byteLength);
+    table.rows.died(row, cycle, ageCycles, byteLength, objects);
+    const also = table.also[row]!;
+    if (also !== NONE) table.rows.died(also, cycle, ageCycles, byteLength, objects);
+  }
+
+  fragmented(site: SiteId, generation: Generation, liveBytes: number): void {
+    const state = this.sites[site];
+    if (state === undefined) return;
+    const { table } = this.#parts;
+    if (state.placing.some((row) => table.generation[row] === generation)) state.fragmentedBytes += liveBytes;
+  }
+
+  /** A new row, in place of the coldest if there is no more room; NONE if all are warm. */
+  #add(site: number, features: FeatureSet, cycle: number): number {
+    const { table } = this.#parts;
+    const row = table.add(site, features, cycle);
+    if (row !== NONE) return row;
+    table.folded++;
+    if (this.#foldedCycle === cycle) return NONE;
+    this.#foldedCycle = cycle;
+    const wanted = table.wanted.slice();
+    this.#foldColdest(cycle);
+    table.wanted.set(wanted);
+    return table.add(site, features, cycle);
+  }
+
+  /** Frees the row in which least is born, if that is next to nothing. Cost: O(rows); once a heap cycle at most. */
+  #foldColdest(cycle: number): void {
+    const { table } = this.#parts;
+    let coldest: { readonly state: SiteState; readonly row: number } | undefined;
+    let least = COLD_BIRTHS;
+    for (const state of this.sites) {
+      if (state === undefined || state.probe !== null) continue;
+      for (const row of state.placing) {
+        table.rows.touch(row, cycle);
+        if (table.rows.births[row]! >= least) continue;
+        least = table.rows.births[row]!;
+        coldest = { state, row };
+      }
+    }
+    if (coldest === undefined) return;
+    const { state, row } = coldest;
+    if (row === state.base) {
+      this.sites[state.site] = undefined;
+      this.#bySite[state.site] = 0;
+    } else {
+      state.groups.splice(state.groups.indexOf(row), 1);
+      state.decisions.delete(row);
+    }
+    table.remove([row]);
+  }
+
+  /** The state of a new site; null if there is no row for it. */
+  #open(site: number, cycle: number): SiteState | null {
+    const { table, heap, priors } = this.#parts;
+    const base = this.#add(site, NO_FEATURES, cycle);
+    if (base === NONE) return null;
+    const state = new SiteState(site, heap.siteName(site), base);
+    this.sites[site] = state;
+    if (site >= this.#bySite.length) {
+      const grown = new Int32Array(2 ** Math.ceil(Math.log2(site + 1)));
+      grown.set(this.#bySite);
+      this.#bySite = grown;
+    }
+    table.generation[base] = priors.generationOf(state.name, {});
+    state.features = priors.featuresOf(state.name);
+    if (state.features !== NO_FEATURES) state.verdict = 'resolved';
+    this.#publish(state);
+    return state;
+  }
+
+  /** Tells the allocation path what was decided about a site. */
+  #publish(state: SiteState): void {
+    const { table } = this.#parts;
+    const asks = state.probe !== null || state.features !== NO_FEATURES;
+    this.#bySite[state.site] = asks ? ASK : table.generation[state.base]!;
+  }
+
+  #tick(cycle: number): void {
+    if (windowOf(cycle) !== windowOf(this.#cycle)) {
+      this.#decided = 0;
+      if (cycle > this.#trackFrom) this.windows++;
+    }
+    this.#cycle = cycle;
+  }
+
+  /** A slice of a window's decisions, and looks at probes that are due. */
+  #work(cycle: number): void {
+    if (this.#decided >= this.sites.length && !this.#search.isDue(cycle)) return;
+    const startMs = this.#parts.clock.nowMs();
+    for (let turn = 0; turn < SITES_PER_TURN && this.#decided < this.sites.length; turn++) {
+      const state = this.sites[this.#decided++];
+      if (state !== undefined) this.#decideSite(state, cycle);
+    }
+    const looked = this.#search.look(cycle);
+    if (looked !== null) {
+      if (looked.groups.length > 0) for (const row of looked.groups) this.#decideRow(looked, row, cycle);
+      this.#publish(looked);
+    }
+    this.workNs += (this.#parts.clock.nowMs() - startMs) * 1e6;
+  }
+
+  #decideSite(state: SiteState, cycle: number): void {
+    // Groups of a probe are decided about at its looks.
+    if (state.probe?.adopted) return;
+    this.#weighFragments(state);
+    let changed = false;
+    let suspect = false;
+    let conflict = false;
+    for (const row of state.placing) {
+      changed = this.#decideRow(state, row, cycle) || changed;
+      const found = state.decisions.get(row)?.conflict != null;
+      conflict ||= found;
+      suspect ||= found || this.#isWide(row);
+    }
+    state.stableWindows = changed || state.isFragmented ? 0 : state.stableWindows + 1;
+    state.resting = state.probe === null && state.stableWindows >= STABLE_WINDOWS;
+    if (conflict && state.verdict === 'none') {
+      state.verdict = 'open';
+      state.conflictCycle = cycle;
+    } else if (!conflict && (state.verdict === 'open' || state.verdict === 'unresolvable'))
+      state.verdict = 'none';
+    if (state.probe !== null) return;
+    if (state.features !== NO_FEATURES) this.#rejoinIfAlike(state, cycle);
+    if (suspect && cycle >= state.nextProbeCycle) {
+      this.#search.begin(state, cycle, conflict);
+      state.resting = false;
+    }
+    this.#publish(state);
+  }
+
+  /** Whether much of what the site allocated in this window had to be evacuated. */
+  #weighFragments(state: SiteState): void {
+    const { rows } = this.#parts.table;
+    let bytes = 0;
+    for (const row of state.placing) bytes += rows.bytes[row]!;
+    const born = state.resting ? (bytes - state.bytesBefore) * RESTING_STRIDE : bytes - state.bytesBefore;
+    state.isFragmented = state.fragmentedBytes > FRAGMENTED_SHARE * Math.max(1, born);
+    state.bytesBefore = bytes;
+    state.fragmentedBytes = 0;
+  }
+
+  /** Groups that have long gone one way are one context again: looking at features has its price. */
+  #rejoinIfAlike(state: SiteState, cycle: number): void {
+    const { table } = this.#parts;
+    const generations = new Set(state.groups.map((row) => table.generation[row]).filter((g) => g !== 0));
+    state.alikeWindows = generations.size <= 1 ? state.alikeWindows + 1 : 0;
+    if (state.alikeWindows < ALIKE_WINDOWS) return;
+    state.alikeWindows = 0;
+    this.#search.rejoin(state, cycle);
+    table.generation[state.base] = [...generations][0] ?? 0;
+  }
+
+  #isWide(row: number): boolean {
+    const ages = agesOfRow(this.#parts.table, row);
+    return ages.total >= 96 && spreadOf(ages, horizonOf(ages)) > WIDE;
+  }
+
+  /** @returns whether the row's generation changed. */
+  #decideRow(state: SiteState, row: number, cycle: number): boolean {
+    const { table, inference, ladder } = this.#parts;
+    table.rows.touch(row, cycle);
+    const before = table.generation[row]!;
+    let decision = inference.decide(table.rows.histogram(row), state.decisions.get(row));
+    let generation = ladder.forDecision(decision, before);
+    // Lifetimes that shrink leave holes: one generation down, without waiting until inference is sure of more.
+    const median = decision.medianCycles.value;
+    if (
+      state.isFragmented &&
+      generation === before &&
+      generation > 1 &&
+      generation < 16 &&
+      median !== null &&
+      median < generation
+    ) {
+      decision = { ...decision, generation: generation - 1 };
+      generation = ladder.forDecision(decision, before);
+    }
+    state.decisions.set(row, decision);
+    if (generation === before) return false;
+    table.generation[row] = generation;
+    this.changes++;
+    if (channels.decide.hasSubscribers) {
+      channels.decide.publish({
+        heap: this.#parts.heap,
+        site: state.name,
+        generation: ladder.numberOf(generation),
+        before: ladder.numberOf(before),
+        cycle,
+      });
+    }
+    return true;
+  }
+}

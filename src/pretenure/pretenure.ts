@@ -1,0 +1,122 @@
+import { type Clock, systemClock } from '../base/index.js';
+import type { GenerationalHeap } from '../heap/index.js';
+import { LifetimeInference } from '../profiler/inference/index.js';
+import { CallerIds } from './callers.js';
+import { ContextTable } from './context-table.js';
+import { GenerationLadder } from './ladder.js';
+import { type PretenureOptions, resolveOptions } from './options.js';
+import { type PlacedContext, type PlacedSources, placedContexts } from './placed.js';
+import { LearningPolicy } from './policy.js';
+import { Priors } from './priors.js';
+import { AsyncScopes } from './scopes.js';
+
+/** What the loop has done and cost so far. */
+export interface PretenureStats {
+  /** Windows of 16 heap cycles in which decisions were made. */
+  readonly windows: number;
+  /** Changes of a context's generation. */
+  readonly changes: number;
+  readonly contexts: number;
+  /** Contexts that count to their site's for want of room. */
+  readonly folded: number;
+  /** Stacks captured, and the mean time of one in ns. */
+  readonly captures: number;
+  readonly captureNs: number;
+  /** Time spent in decisions, ns. */
+  readonly workNs: number;
+  /** Bytes taken from the heap's budget for tables. */
+  readonly tableBytes: number;
+}
+
+const installed: WeakMap<GenerationalHeap, Pretenurer> = new WeakMap();
+
+/** A heap's learning placement, as `pretenure` installed it. */
+export class Pretenurer {
+  readonly heap: GenerationalHeap;
+  readonly #policy: LearningPolicy;
+  readonly #sources: PlacedSources;
+  readonly #tableBytes: number;
+  #stopped: boolean = false;
+
+  constructor(heap: GenerationalHeap, options: PretenureOptions, clock: Clock) {
+    const config = resolveOptions(heap, options);
+    heap.reserve(config.tableBytes);
+    this.#tableBytes = config.tableBytes;
+    this.heap = heap;
+    const table = new ContextTable(config.maxContexts);
+    const ladder = new GenerationLadder(heap);
+    const callers = new CallerIds(() => clock.nowMs());
+    const scopes = new AsyncScopes(config.asyncScopes);
+    this.#sources = { heap, table, ladder, callers, scopes };
+    this.#policy = new LearningPolicy({
+      ...this.#sources,
+      inference: new LifetimeInference(),
+      clock,
+      callerBudget: config.callerBudget,
+      priors: new Priors(config.priors, heap.cycleBytes, (cycles) => ladder.forCycles(cycles)),
+    });
+    heap.setPlacementPolicy(this.#policy);
+  }
+
+  /** Contexts with what was learnt of them, most bytes first. Cost: some microseconds each. */
+  contexts(): PlacedContext[] {
+    const contexts: PlacedContext[] = [];
+    for (const state of this.#policy.sites) {
+      if (state !== undefined) contexts.push(...placedContexts(this.#sources, state));
+    }
+    return contexts.sort((a, b) => b.allocated.bytes - a.allocated.bytes);
+  }
+
+  get stats(): PretenureStats {
+    const { table, callers } = this.#sources;
+    return {
+      windows: this.#policy.windows,
+      changes: this.#policy.changes,
+      contexts: table.used,
+      folded: table.folded,
+      captures: callers.captures,
+      captureNs: callers.captureNs,
+      workNs: this.#policy.workNs,
+      tableBytes: this.#tableBytes,
+    };
+  }
+
+  /**
+   * Calls `fn` in a named scope that follows all that it awaits or schedules: the last feature by which a conflict is
+   * resolved, for work whose stack does not say who asked for it. Name scopes by code, not by data.
+   */
+  scope<T>(name: string, fn: () => T): T {
+    return this.#sources.scopes.run(name, fn);
+  }
+
+  /** Takes the policy off the heap: blocks go to the current generation again, decisions are forgotten. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    installed.delete(this.heap);
+    if (this.heap.placementPolicy === this.#policy) this.heap.setPlacementPolicy(null);
+    this.#sources.ladder.close();
+    this.heap.release(this.#tableBytes);
+  }
+}
+
+/**
+ * Installs the learning placement policy into a heap: blocks that are allocated without a generation go where those of
+ * their site, and where need be of their time to live, size, key, caller or scope, used to die together (ROLP,
+ * papers.md sections 1 and 8). Generations given by hand win. docs/pretenure.md says how it learns.
+ *
+ * @returns the heap's Pretenurer; the one there is if it was installed before.
+ * @throws TypeError, RangeError naming the option; HeapFullError if the tables (1 % of maxBytes) do not fit.
+ */
+export function pretenure(
+  heap: GenerationalHeap,
+  options: PretenureOptions = {},
+  clock: Clock = systemClock,
+): Pretenurer {
+  let pretenurer = installed.get(heap);
+  if (pretenurer === undefined) {
+    pretenurer = new Pretenurer(heap, options, clock);
+    installed.set(heap, pretenurer);
+  }
+  return pretenurer;
+}

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { CallerIds } from '../../src/pretenure/callers.js';
+import { CALLER_DEPTH } from '../../src/pretenure/features.js';
+import { StackKeys } from '../../src/pretenure/stack-keys.js';
+
+const nowMs = (): number => performance.now();
+const slow = (): CallerIds => new CallerIds(nowMs, new StackKeys(CALLER_DEPTH, {}));
+
+function capture(ids: CallerIds, frames: number): number[] {
+  ids.capture(frames);
+  return [...ids.chain];
+}
+
+describe('callers', () => {
+  for (const [name, make] of [
+    ['by Error', slow],
+    ['with the addon, where there is one', () => new CallerIds(nowMs)],
+  ] as const) {
+    it(`${name}: chains are equal exactly as far as the ways there are`, () => {
+      const ids = make();
+      const inner = (): number[] => capture(ids, 4);
+      const middle = (): number[] => inner();
+      const one = (): number[] => middle();
+      const other = (): number[] => middle();
+      const runs = Array.from({ length: 3000 }, (_, i) => (i % 2 === 0 ? one() : other()));
+      const [first, second] = runs;
+      for (const [i, chain] of runs.entries()) expect(chain).toEqual(i % 2 === 0 ? first : second);
+      expect(first!.slice(1, 3)).toEqual(second!.slice(1, 3));
+      expect(first![3]).not.toEqual(second![3]);
+      expect(ids.framesOf(first![3]!).map((frame) => frame.function)).toEqual([
+        'capture',
+        'inner',
+        'middle',
+        'one',
+      ]);
+    });
+  }
+
+  it('with the addon ask V8 once for each way, not once for each call', () => {
+    const ids = new CallerIds(nowMs);
+    if (!new StackKeys(CALLER_DEPTH).available) return;
+    const one = (): number[] => capture(ids, 3);
+    for (let i = 0; i < 20_000; i++) one();
+    expect(ids.captures).toBe(20_000);
+    expect(ids.errorCaptures).toBeLessThan(200);
+  });
+
+  it('tell await chains apart, however the addon sees them', async () => {
+    const ids = new CallerIds(nowMs);
+    const inner = async (): Promise<number[]> => {
+      await null;
+      return capture(ids, 3);
+    };
+    const one = async (): Promise<number[]> => await inner();
+    const other = async (): Promise<number[]> => await inner();
+    const seen = { one: new Set<number>(), other: new Set<number>() };
+    for (let i = 0; i < 200; i++) {
+      seen.one.add((await one())[2]!);
+      seen.other.add((await other())[2]!);
+    }
+    expect(seen.one.size).toBe(1);
+    expect(seen.other.size).toBe(1);
+    expect([...seen.one]).not.toEqual([...seen.other]);
+  });
+
+  it('leave Error as the program had it, also its own prepareStackTrace', () => {
+    const { prepareStackTrace, stackTraceLimit } = Error;
+    try {
+      Error.prepareStackTrace = () => 'mine';
+      Error.stackTraceLimit = 3;
+      capture(slow(), 4);
+      expect(new Error('x').stack).toBe('mine');
+      expect(Error.stackTraceLimit).toBe(3);
+    } finally {
+      Error.prepareStackTrace = prepareStackTrace;
+      Error.stackTraceLimit = stackTraceLimit;
+    }
+  });
+});

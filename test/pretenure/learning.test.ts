@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { defineRecord, GenerationalHeap, type PlacementPolicy, Pool } from '../../src/heap/index.js';
+import { pretenure, priorsOf } from '../../src/pretenure/index.js';
+import { about, contextsOf, generationsOf, type Kind, learningHeap, Program, runKinds } from './helpers.js';
+
+function kind(heap: GenerationalHeap, site: string, cycles: number, weight = 1): Kind {
+  const id = heap.site(site);
+  return { allocate: (byteLength) => heap.allocate(byteLength, undefined, id), life: about(cycles), weight };
+}
+
+describe('a learning placement policy', () => {
+  it('places each site by the lifetimes seen: 1 to 14 heap cycles, doublings beyond, 15 for what stays', () => {
+    const { heap, pretenurer } = learningHeap();
+    const kinds = [kind(heap, 'a', 1, 3), kind(heap, 'b', 5), kind(heap, 'c', 11), kind(heap, 'd', 40)];
+    kinds.push({ ...kind(heap, 'e', 0), life: () => 1e6, weight: 0.5 });
+    runKinds(heap, kinds, 160);
+    expect(generationsOf(pretenurer, 'a')).toEqual([1]);
+    expect([5, 6]).toContain(generationsOf(pretenurer, 'b')[0]);
+    expect([10, 11, 12]).toContain(generationsOf(pretenurer, 'c')[0]);
+    // Told as 15, but in a generation of their own: what lives 40 cycles does not lie among what stays.
+    expect(generationsOf(pretenurer, 'd')).toEqual([15]);
+    expect(generationsOf(pretenurer, 'e')).toEqual([15]);
+    const of = (site: string): number => heap.generationOf(heap.allocate(64, undefined, heap.site(site)));
+    expect(of('d')).toBeGreaterThan(15);
+    expect(of('e')).toBe(15);
+    expect(of('b')).toBe(generationsOf(pretenurer, 'b')[0]);
+    heap.verify();
+  });
+
+  it('discards the first window, and decides at the end of the second', () => {
+    const { heap, pretenurer } = learningHeap();
+    const program = new Program(heap, [kind(heap, 'a', 4)], 3);
+    program.run(31);
+    expect(generationsOf(pretenurer, 'a')).toEqual([null]);
+    program.run(2);
+    expect(generationsOf(pretenurer, 'a')[0]).not.toBeNull();
+  });
+
+  it('gives way to generations given by hand: in the call, by site, by setGeneration, by runInGeneration', () => {
+    const { heap, pretenurer } = learningHeap();
+    const program = runKinds(heap, [kind(heap, 'a', 6)], 40);
+    const site = heap.site('a');
+    const learnt = generationsOf(pretenurer, 'a')[0]!;
+    expect(learnt).toBeGreaterThan(4);
+    expect(heap.generationOf(heap.allocate(64, undefined, site))).toBe(learnt);
+    expect(heap.generationOf(heap.allocate(64, 2, site))).toBe(2);
+    heap.setGeneration(3);
+    expect(heap.generationOf(heap.allocate(64, undefined, site))).toBe(3);
+    heap.setGeneration(1);
+    expect(heap.runInGeneration(9, () => heap.generationOf(heap.allocate(64, undefined, site)))).toBe(9);
+    expect(heap.generationOf(heap.allocate(64, undefined, site))).toBe(learnt);
+    heap.site('a', { generation: 12 });
+    expect(heap.generationOf(heap.allocate(64, undefined, site))).toBe(12);
+    expect(program.births).toBeGreaterThan(0);
+  });
+
+  it('chooses for pools too', () => {
+    const { heap, pretenurer } = learningHeap();
+    const record = defineRecord({ id: 'u32', name: 'string' });
+    const short = new Pool(record, { heap, site: 'short' });
+    const long = new Pool(record, { heap, site: 'long' });
+    const from = (pool: typeof short) => () => pool.create({ id: 1, name: 'x'.repeat(40) });
+    runKinds(
+      heap,
+      [
+        { allocate: from(short), life: about(1), weight: 1 },
+        { allocate: from(long), life: about(9), weight: 1 },
+      ],
+      64,
+    );
+    expect(generationsOf(pretenurer, 'short')).toEqual([1]);
+    expect(generationsOf(pretenurer, 'long')[0]).toBeGreaterThanOrEqual(8);
+    expect(heap.generationOf(long.create({ id: 2, name: '' }))).toBe(generationsOf(pretenurer, 'long')[0]);
+  });
+
+  it('learns a new phase anew within 64 heap cycles, whichever way lifetimes go', () => {
+    for (const [before, after] of [
+      [2, 10],
+      [10, 2],
+      [30, 3],
+      [1, 30],
+    ] as const) {
+      const { heap, pretenurer } = learningHeap();
+      const program = new Program(heap, [kind(heap, 'a', before)], 5);
+      program.run(130);
+      program.kinds = [kind(heap, 'a', after)];
+      program.run(64);
+      const [generation] = generationsOf(pretenurer, 'a');
+      const wanted = Math.min(15, after);
+      expect(Math.abs(generation! - wanted), `${before} to ${after}: ${generation}`).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('rests when nothing changes, following fewer blocks, and wakes when something does', () => {
+    const { heap, pretenurer } = learningHeap();
+    const program = new Program(heap, [kind(heap, 'a', 4)], 5);
+    program.run(80);
+    const busy = contextsOf(pretenurer, 'a')[0]!.samples;
+    program.run(160);
+    const resting = contextsOf(pretenurer, 'a')[0]!.samples;
+    expect(resting).toBeLessThan(busy / 3);
+    program.kinds = [kind(heap, 'a', 12)];
+    program.run(96);
+    expect(generationsOf(pretenurer, 'a')[0]).toBeGreaterThanOrEqual(11);
+    expect(contextsOf(pretenurer, 'a')[0]!.samples).toBeGreaterThan(resting * 2);
+  });
+
+  it('starts with what an earlier run learnt, also on a heap whose cycles are longer', () => {
+    const first = learningHeap();
+    runKinds(first.heap, [kind(first.heap, 'a', 8), kind(first.heap, 'b', 1)], 64);
+    const priors = priorsOf(first.pretenurer.contexts());
+    const { heap, pretenurer } = learningHeap({ priors }, { cycleBytes: 128 * 1024 });
+    runKinds(heap, [kind(heap, 'a', 4), kind(heap, 'b', 1)], 1);
+    // Eight short cycles are four long ones.
+    expect([4, 5]).toContain(generationsOf(pretenurer, 'a')[0]);
+    expect(generationsOf(pretenurer, 'b')).toEqual([1]);
+  });
+
+  it('lowers a generation by one where its regions turn out fragmented and lifetimes shorter', () => {
+    const { heap, pretenurer } = learningHeap();
+    const program = new Program(heap, [kind(heap, 'a', 9)], 5);
+    program.run(64);
+    const before = generationsOf(pretenurer, 'a')[0]!;
+    const policy = heap.placementPolicy as PlacementPolicy;
+    // Half a cycle less is within what inference holds on to.
+    program.kinds = [kind(heap, 'a', 8.4)];
+    for (let window = 0; window < 6; window++) {
+      program.run(8);
+      policy.fragmented(heap.site('a'), before as never, 1e7);
+      program.run(8);
+    }
+    expect(generationsOf(pretenurer, 'a')[0]).toBe(before - 1);
+  });
+});
+
+describe('installing', () => {
+  it('is done once a heap, counts its tables in the budget, and can be undone', () => {
+    const heap = new GenerationalHeap({ maxBytes: 8 * 2 ** 20 });
+    const { committed } = heap.bytes;
+    const pretenurer = pretenure(heap);
+    expect(pretenure(heap)).toBe(pretenurer);
+    expect(heap.bytes.committed).toBeGreaterThanOrEqual(committed + pretenurer.stats.tableBytes);
+    expect(pretenurer.stats.tableBytes).toBeLessThan(heap.maxBytes / 50);
+    const generations = heap.stats().generations.length;
+    pretenurer.stop();
+    pretenurer.stop();
+    expect(heap.placementPolicy).toBeNull();
+    expect(heap.stats().generations.length).toBeLessThan(generations);
+    expect(heap.bytes.committed).toBeLessThan(committed + 4096);
+    expect(pretenure(heap)).not.toBe(pretenurer);
+  });
+
+  it('works in heaps with few generations, without samples, and in the smallest', () => {
+    for (const options of [
+      { generations: 3 },
+      { sampleBytes: 0 },
+      { maxBytes: 256 * 1024, regionBytes: 1024 },
+    ]) {
+      const { heap, pretenurer } = learningHeap({}, options);
+      runKinds(heap, [kind(heap, 'a', 1), kind(heap, 'b', 2)], 40);
+      for (const context of pretenurer.contexts()) expect(context.generation ?? 1).toBeLessThanOrEqual(15);
+      heap.verify();
+    }
+  });
+
+  it('refuses wrong options by name', () => {
+    const heap = new GenerationalHeap();
+    expect(() => pretenure(heap, { maxContexts: 3 })).toThrow('pretenure.maxContexts');
+    expect(() => pretenure(heap, { callerBudget: -1 })).toThrow('pretenure.callerBudget');
+    expect(() => pretenure(heap, { asyncScopes: 'yes' as never })).toThrow('pretenure.asyncScopes');
+    expect(heap.placementPolicy).toBeNull();
+  });
+
+  it('holds at most maxContexts contexts, however many sites there are', () => {
+    const { heap, pretenurer } = learningHeap({ maxContexts: 16 });
+    const kinds = Array.from({ length: 60 }, (_, i) => kind(heap, `site ${i}`, 1 + (i % 9)));
+    runKinds(heap, kinds, 60);
+    expect(pretenurer.contexts().length).toBeLessThanOrEqual(16);
+    expect(pretenurer.stats.folded).toBeGreaterThan(0);
+  });
+});
