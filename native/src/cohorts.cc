@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 
 namespace rolp {
 
@@ -16,6 +17,17 @@ constexpr double kMostPayback = 0.5;
 // Bounds the weight of a sample: one that stands for thousands of cohorts says little.
 constexpr double kLeastProbability = 1.0 / 256;
 
+// CPU time of this thread; where the system does not tell, wall time, which is never less.
+uint64_t ThreadCpuNs(uint64_t now_ns) {
+#ifdef CLOCK_THREAD_CPUTIME_ID
+  timespec spent;
+  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) == 0) {
+    return static_cast<uint64_t>(spent.tv_sec) * 1000000000 + static_cast<uint64_t>(spent.tv_nsec);
+  }
+#endif
+  return now_ns;
+}
+
 }  // namespace
 
 PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
@@ -23,6 +35,7 @@ PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
   if (!begun_) {
     begun_ = true;
     begin_ns_ = now_ns;
+    cpu_ns_ = ThreadCpuNs(now_ns);
     slot_index_ = index;
   }
   for (uint64_t past = 0; slot_index_ < index; slot_index_++) {
@@ -36,7 +49,11 @@ PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
 }
 
 void PollBudget::CountCycle(uint64_t now_ns) {
-  SlotAt(now_ns).cycles++;
+  Slot& slot = SlotAt(now_ns);
+  slot.cycles++;
+  const uint64_t cpu_ns = ThreadCpuNs(now_ns);
+  slot.cpu_ns += cpu_ns - cpu_ns_;
+  cpu_ns_ = cpu_ns;
 }
 
 void PollBudget::CountPoll(uint64_t now_ns, uint64_t poll_ns, bool forced) {
@@ -59,13 +76,15 @@ double PollBudget::Wanted(uint64_t now_ns) {
   Slot sum;
   for (const Slot& slot : slots_) {
     sum.poll_ns += slot.poll_ns;
+    sum.cpu_ns += slot.cpu_ns;
     sum.polls += slot.polls;
     sum.forced += slot.forced;
     sum.cycles += slot.cycles;
   }
   if (sum.polls > 0) last_cost_ns_ = static_cast<double>(sum.poll_ns) / sum.polls;
   if (last_cost_ns_ == 0 || sum.cycles == 0) return 1;
-  const double window_ns = static_cast<double>(std::min(now_ns - begin_ns_, (kSlots - 1) * kSlotNs + now_ns % kSlotNs));
+  const uint64_t wall_ns = std::min(now_ns - begin_ns_, (kSlots - 1) * kSlotNs + now_ns % kSlotNs);
+  const double window_ns = static_cast<double>(std::min(wall_ns, sum.cpu_ns));
   // Of the window's cycles, so many could have been polled; forced polls come out of the same purse.
   const double affordable = share_ * window_ns / last_cost_ns_ - sum.forced;
   const double free_cycles = static_cast<double>(sum.cycles) - sum.forced;

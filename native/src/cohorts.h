@@ -8,7 +8,9 @@
 
 namespace rolp {
 
-// What polls cost against wall time, over a sliding window of about twenty seconds.
+// What polls cost against time, over a sliding window of about twenty seconds: wall time, or the thread's CPU time where
+// that is less. A service that idles most of the time has few GCs, each of which could take much of the little it does:
+// against wall time alone polls came to 3 % of the CPU of a service that used a fifth of its core.
 class PollBudget {
  public:
   explicit PollBudget(double percent) : share_(percent / 100) {}
@@ -24,7 +26,7 @@ class PollBudget {
   static constexpr int kSlots = 20;
   static constexpr uint64_t kSlotNs = 1000000000;
   struct Slot {
-    uint64_t poll_ns = 0;
+    uint64_t poll_ns = 0, cpu_ns = 0;
     uint32_t polls = 0, forced = 0, cycles = 0;
   };
   Slot& SlotAt(uint64_t now_ns);
@@ -33,7 +35,7 @@ class PollBudget {
   double share_;
   double last_cost_ns_ = 0;
   std::array<Slot, kSlots> slots_{};
-  uint64_t slot_index_ = 0, begin_ns_ = 0;
+  uint64_t slot_index_ = 0, begin_ns_ = 0, cpu_ns_ = 0;
   double probability_ = 1;
   bool begun_ = false;
 };

@@ -6,7 +6,7 @@ export interface SampleSourceOptions {
   readonly intervalBytes: number;
   /** Frames kept per sample, leaf first. */
   readonly stackDepth: number;
-  /** Share of wall time that polls may take, in per cent; 0 polls at every GC. */
+  /** Share of wall time (native: and of the thread's CPU time) that polls may take, in per cent; 0 polls at every GC. */
   readonly budgetPercent: number;
   /** Most contexts held; the coldest beyond are folded. */
   readonly maxContexts: number;

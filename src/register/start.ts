@@ -82,6 +82,25 @@ function tellLimitation({ source }: Profiling, { quiet }: Settings): void {
   if (source.limitation !== null && isMainThread && !quiet) tellUser(source.limitation);
 }
 
+/** Soon after the start, so that an app which dies young leaves something; then at growing distances. */
+const FIRST_WRITE_MS = 10_000;
+/** Writing the profile may take one part in so many of wall time: 5000 contexts take a quarter of a second. */
+const WRITE_SHARE = 100;
+
+function writePeriodically(recorder: Recorder, periodMs: number): void {
+  const schedule = (delayMs: number, leastMs: number): void => {
+    setTimeout(
+      () => {
+        const began = performance.now();
+        recorder.writeNow();
+        schedule(Math.min(periodMs, delayMs * 2), (performance.now() - began) * WRITE_SHARE);
+      },
+      Math.max(delayMs, leastMs),
+    ).unref();
+  };
+  schedule(Math.min(periodMs, FIRST_WRITE_MS), 0);
+}
+
 /** Writes the profile now and then, on demand, and whichever way the thread ends. */
 function keepRecording(profiling: Profiling, recorder: Recorder, settings: Settings): void {
   let summaryTold = false;
@@ -94,7 +113,7 @@ function keepRecording(profiling: Profiling, recorder: Recorder, settings: Setti
     tellUser(summary);
   };
   beforeExitListeners(finish);
-  if (settings.reportPeriodMs > 0) setInterval(() => recorder.writeNow(), settings.reportPeriodMs).unref();
+  if (settings.reportPeriodMs > 0) writePeriodically(recorder, settings.reportPeriodMs);
   if (!isMainThread) return;
   profiling.watchSignals?.((_signal, appListens) => {
     // An app that listens has its own plans, and ends in its own way.

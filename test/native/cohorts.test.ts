@@ -81,4 +81,32 @@ describe('cohorts within a budget', () => {
       expect(samples(right)).toBeGreaterThan(0.99 * samples(known));
     }
   });
+
+  it('hold against CPU time too: an app that idles pays no larger part of the little it does', () => {
+    withSource({ intervalBytes: 256, budgetPercent: 5, seed: 1 }, (source) => {
+      const live = Array.from({ length: 20_000 }, (_, i) => makeSurvivor(i));
+      collect('minor');
+      const { polls, pollNs } = source.read();
+      // So long a pause that all polls together stay within a twentieth of wall time.
+      const idleMs = Math.max(5, (20 * pollNs) / polls / 1e6);
+      const cycles = (count: number): { polled: number; cpu: number } => {
+        const from = { pollNs: source.read().pollNs, cpu: process.cpuUsage() };
+        for (let cycle = 0; cycle < count; cycle++) {
+          idle(idleMs);
+          collect('minor');
+        }
+        const { user, system } = process.cpuUsage(from.cpu);
+        return { polled: source.read().pollNs - from.pollNs, cpu: 1000 * (user + system) };
+      };
+      // p falls by 7 % a cycle at most.
+      cycles(60);
+      const { polled, cpu } = cycles(60);
+      expect(polled / cpu).toBeLessThan(0.2);
+      expect(live.length).toBe(20_000);
+    });
+  });
 });
+
+function idle(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}

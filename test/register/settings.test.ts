@@ -14,7 +14,7 @@ describe('settings', () => {
       include: [],
       exclude: [],
       budgetPercent: 1,
-      reportPeriodMs: 30_000,
+      reportPeriodMs: 60_000,
       signal: null,
       quiet: false,
       maxContexts: 5000,
