@@ -11,4 +11,5 @@ export type { PretenureOptions } from './options.js';
 export type { PlacedContext } from './placed.js';
 export { Pretenurer, type PretenureStats, pretenure } from './pretenure.js';
 export { type PlacedPrior, priorsOf } from './priors.js';
+export { priorsOfDecisions, profileContexts } from './profile-contexts.js';
 export type { Verdict } from './site-state.js';

@@ -54,7 +54,7 @@ function checked(path: string, document: unknown): Profile {
       `${path}: written by another version of rolp (schema "${schema}"); this one reads "${PROFILE_SCHEMA}"`,
     );
   }
-  const wrong = findMismatch(SHAPE, document, '');
+  const wrong = findMismatch(SHAPE, document, '') ?? findPlacedMismatch(document as Profile);
   if (wrong !== null) throw new ProfileFileError(`${path}: damaged: ${wrong}`);
   return document as Profile;
 }
@@ -89,6 +89,13 @@ const PAUSES: Shape = {
 };
 const FRAME: Shape = { function: 'string', url: 'string', line: 'number?', column: 'number?' };
 const AMOUNT: Shape = { objects: 'number', bytes: 'number' };
+const PLACED: Shape = {
+  heap: 'string',
+  site: 'string',
+  features: {},
+  cycleBytes: 'number',
+  verdict: 'string',
+};
 const SHAPE: Shape = {
   process: {
     pid: 'number',
@@ -165,6 +172,15 @@ const SHAPE: Shape = {
     },
   ],
 };
+
+function findPlacedMismatch({ contexts }: Profile): string | null {
+  for (const [index, { kind, placed }] of contexts.entries()) {
+    if (kind !== 'placed' && placed === undefined) continue;
+    const wrong = findMismatch(PLACED, placed, `contexts[${index}].placed`);
+    if (wrong !== null) return wrong;
+  }
+  return null;
+}
 
 /** @returns what is wrong, with the place in the document, or `null`. */
 function findMismatch(shape: Shape, value: unknown, place: string): string | null {

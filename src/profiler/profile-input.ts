@@ -17,6 +17,7 @@ export type StoredDecision = Pick<
   | 'ageMarkCompacts'
   | 'decidedAt'
   | 'conflict'
+  | 'placed'
 >;
 
 /** Decisions by context id, of both kinds: what POLM2's off-line profile is to NG2C. */

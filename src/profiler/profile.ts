@@ -37,6 +37,24 @@ export interface ProfileFrame {
   readonly column: number | null;
 }
 
+/** What only contexts of kind `placed` have: objects that rolp's own heap holds. */
+export interface PlacedDetails {
+  /** Name of the heap. */
+  readonly heap: string;
+  /** Name of the allocation site. */
+  readonly site: string;
+  /** What sets it apart from others of its site, by feature: `ttl`, `size`, `key`, `caller0` to `caller6`, `scope`. */
+  readonly features: Readonly<Record<string, string>>;
+  /** Bytes allocated per heap cycle. */
+  readonly cycleBytes: number;
+  /** How the site's conflict stands, where it mixes lifetimes: docs/pretenure.md. */
+  readonly verdict: 'none' | 'open' | 'resolved' | 'dear' | 'unresolvable';
+}
+
+/**
+ * Of contexts of kind `placed`, cycles are heap cycles, `ms` is unknown, of a lifetime only the median is told, and
+ * `frames` are those that tell it apart, or one that names the site.
+ */
 export interface ProfileContext {
   /** Hash of the normalised frames, equal across processes and checkouts. */
   readonly id: string;
@@ -71,6 +89,7 @@ export interface ProfileContext {
   /** Whether the decision is this run's, or that of the profile it was given (ROLP_PROFILE_IN). */
   readonly decidedBy: 'samples' | 'profile' | null;
   readonly conflict: ContextConflict | null;
+  readonly placed?: PlacedDetails;
 }
 
 /** Several lifetimes that no caller seen tells apart. */

@@ -27,6 +27,7 @@ export interface Settings {
   readonly quiet: boolean;
   readonly maxContexts: number;
   readonly noAddon: boolean;
+  readonly pretenure: boolean;
 }
 
 /** One row of the table: a setting as the environment, the command line, the help and the README know it. */
@@ -185,6 +186,15 @@ export const SETTINGS: readonly SettingRow[] = [
     placeholder: null,
     default: '0',
     help: 'use the fallback sampler even where the native one would load',
+    parse: parseSwitch,
+  }),
+  row({
+    key: 'pretenure',
+    env: 'ROLP_PRETENURE',
+    option: 'pretenure',
+    placeholder: '0|1',
+    default: '1',
+    help: "place what rolp's heaps hold by the lifetimes seen, where the program names no generation; 0 leaves it",
     parse: parseSwitch,
   }),
 ];

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import { readDecisions, setProfileInput } from '../profiler/index.js';
 import { beforeExitListeners } from './exit-path.js';
+import { startPretenuring } from './pretenuring.js';
 import type { ProfilePlace } from './profile-files.js';
 import { type Profiling, startProfiling } from './profiling.js';
 import { type Origin, Recorder } from './recorder.js';
@@ -31,6 +32,7 @@ export function start(): void {
     const settings = parent?.settings ?? readSettings(process.env);
     const origin = parent?.origin ?? currentOrigin(settings);
     startFromEarlierRun(settings, origin);
+    if (settings.pretenure) startPretenuring();
     const profiling = startProfiling(settings);
     let recorder: Recorder;
     try {

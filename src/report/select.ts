@@ -31,13 +31,15 @@ export function survivedBytes(context: ProfileContext): number {
   return all > 0 ? (context.allocated.bytes * survivors) / all : 0;
 }
 
-/** @returns the contexts that match, largest first, at most `top`; and how many match in all. */
+/** @returns the contexts of V8's heap that match, largest first, at most `top`; and how many match in all. */
 export function selectContexts(
   profile: Profile,
   options: ReportOptions,
 ): { readonly contexts: readonly ProfileContext[]; readonly matching: number } {
   const wanted = options.filter.toLowerCase();
-  const matching = profile.contexts.filter((context) => wanted === '' || matches(context, wanted));
+  const matching = profile.contexts.filter(
+    (context) => context.kind === 'v8' && (wanted === '' || matches(context, wanted)),
+  );
   const weigh = ORDER[options.sort];
   const contexts = matching.toSorted((a, b) => weigh(b) - weigh(a)).slice(0, options.top);
   return { contexts, matching: matching.length };

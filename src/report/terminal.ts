@@ -9,6 +9,7 @@ import {
 import { adviceLines, conflictLines } from './advice.js';
 import { type Column, tableLines } from './columns.js';
 import { bytesText, durationText, estimateText, numberText, sparkline } from './format.js';
+import { placedLines } from './placed.js';
 import { type ReportOptions, selectContexts, survivedBytes } from './select.js';
 
 /** Frames shown of each context: the allocating function and its caller. */
@@ -37,6 +38,8 @@ export function formatReport(file: string, profile: Profile, options: ReportOpti
   if (advice.length > 0) lines.push('', 'What to move out of V8’s heap (rolp advice tells more):', ...advice);
   const conflicts = conflictLines(profile, CONFLICTS_SHOWN);
   if (conflicts.length > 0) lines.push('', ...conflicts);
+  const placed = placedLines(profile.contexts, options.top, width);
+  if (placed.length > 0) lines.push('', ...placed);
   return `${lines.join('\n')}\n`;
 }
 
@@ -171,7 +174,7 @@ function legend(contexts: readonly ProfileContext[]): string[] {
 }
 
 function emptyText(profile: Profile, { filter }: ReportOptions): string {
-  if (profile.contexts.length > 0)
-    return `None of ${profile.contexts.length} contexts matches ${JSON.stringify(filter)}.`;
+  const sampled = profile.contexts.filter(({ kind }) => kind === 'v8').length;
+  if (sampled > 0) return `None of ${sampled} contexts matches ${JSON.stringify(filter)}.`;
   return 'No allocation was sampled: the app allocated too little for its interval. ROLP_INTERVAL=32768 sees more.';
 }

@@ -19,6 +19,7 @@ describe('settings', () => {
       quiet: false,
       maxContexts: 5000,
       noAddon: false,
+      pretenure: true,
     });
   });
 
