@@ -113,6 +113,8 @@ describe('the packed tarball', () => {
       node('-e', `require('rolp/register'); console.log(typeof require('rolp/profiler').buildProfile)`),
     ).toBe('function\n');
     expect(node('--input-type=module', '-e', `import 'rolp/register'; console.log('in')`)).toBe('in\n');
+    // An optional peer: it must not be asked for.
+    expect(node('-e', `console.log(typeof require('rolp/keyv').keyvOptions().store.get)`)).toBe('function\n');
   });
 
   it('has a command', () => {

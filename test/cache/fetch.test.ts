@@ -1,7 +1,8 @@
 import { tracingChannel } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { ArenaCache, type Status, UnencodableError } from '../../src/cache/index.js';
+import { ArenaCache, recordCodec, type Status, UnencodableError } from '../../src/cache/index.js';
+import { defineRecord } from '../../src/heap/index.js';
 import { ARENA, Backend, outcome, SUBJECTS, settle } from './both.js';
 
 type S = Status<string, any>;
@@ -615,6 +616,15 @@ describe('what ArenaCache does otherwise in fetch', () => {
     expect(await fetched).toEqual(['rejected', 'replaced']);
     await settle();
     expect([cache.get('b'), cache.get('b aborted')]).toEqual([5, 1]);
+  });
+
+  it('gives plain copies of records, which outlive what happens before they are looked at', async () => {
+    const User = defineRecord({ id: 'u32', name: 'string' });
+    const cache = new ArenaCache<string, any>({ codec: recordCodec(User) });
+    cache.set('a', { id: 1, name: 'Ada' });
+    const user = await cache.fetch('a');
+    cache.set('a', { id: 2, name: 'Bob' });
+    expect(user).toEqual({ id: 1, name: 'Ada' });
   });
 
   it('is traced', async () => {
