@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { checkInteger, checkOneOf } from '../base/index.js';
 import { findProfileFiles, type Profile, readProfile } from '../profiler/index.js';
-import { formatReport, type ReportOptions, SORT_KEYS, selectContexts } from '../report/index.js';
+import { formatReport, type ReportOptions, SORT_KEYS, selectContexts, selectRows } from '../report/index.js';
 import { writeOut } from './stdout.js';
 import { UsageError } from './usage.js';
 
@@ -10,13 +10,16 @@ const DEFAULT_TOP = 20;
 /** What `rolp report --help` prints. */
 export const REPORT_HELP: string = `Usage: rolp report [options] FILE...
 
-Prints what profiles say: a table of allocation contexts. FILE is a profile or a directory of profiles.
+Prints what profiles say: a table of the places that allocate, those first whose objects survive. FILE is a profile or a
+directory of profiles. Contexts that allocate in one place and whose objects live alike share a row.
 
 Options:
-  --top N         contexts shown at most (default ${DEFAULT_TOP})
+  --top N         rows shown at most (default ${DEFAULT_TOP})
+  --full          a row for each context
   --sort KEY      ${SORT_KEYS.join(', ')} (default survived)
   --filter TEXT   only contexts with this text in a function, a file, their class or id
-  --json          the chosen contexts as JSON: {"profiles": [{"file", ...profile}]}
+  --json          the chosen contexts, and the rows as groups of contexts' ids, as JSON:
+                  {"profiles": [{"file", ...profile, "groups"}]}
   --help          this page
 `;
 
@@ -44,7 +47,7 @@ export function reportCommand(args: readonly string[]): void {
 /** The report that `rolp run` prints at the end. */
 export function textReport(
   loaded: readonly LoadedProfile[],
-  options: ReportOptions = { sort: 'survived', top: DEFAULT_TOP, filter: '' },
+  options: ReportOptions = { sort: 'survived', top: DEFAULT_TOP, full: false, filter: '' },
   width: number | undefined = undefined,
 ): string {
   return loaded
@@ -57,6 +60,18 @@ function jsonReport(loaded: readonly LoadedProfile[], options: ReportOptions): s
     file,
     ...profile,
     contexts: selectContexts(profile, options).contexts,
+    groups: selectRows(profile, options).rows.map(({ group, figures }) => ({
+      frames: group.frames,
+      callers: group.callers,
+      contexts: group.contexts.map(({ id }) => id),
+      samples: figures.samples,
+      allocated: figures.allocated,
+      live: figures.live,
+      survival: figures.survival,
+      deaths: figures.deaths,
+      lifetime: figures.lifetime,
+      class: figures.class,
+    })),
   }));
   return `${JSON.stringify({ profiles }, null, 2)}\n`;
 }
@@ -70,6 +85,7 @@ function parse(args: readonly string[]) {
         top: { type: 'string', default: String(DEFAULT_TOP) },
         sort: { type: 'string', default: 'survived' },
         filter: { type: 'string', default: '' },
+        full: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -79,13 +95,14 @@ function parse(args: readonly string[]) {
   }
 }
 
-function reportOptions(values: { top: string; sort: string; filter: string }): ReportOptions {
+function reportOptions(values: { top: string; sort: string; filter: string; full: boolean }): ReportOptions {
   try {
     const top = /^\d+$/.test(values.top) ? Number(values.top) : values.top;
     return {
       top: checkInteger('--top', top, 1, 1_000_000),
       sort: checkOneOf('--sort', values.sort, SORT_KEYS),
       filter: values.filter,
+      full: values.full,
     };
   } catch (error) {
     throw new UsageError(`report: ${(error as Error).message}`);

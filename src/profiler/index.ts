@@ -30,6 +30,7 @@ export { parseFramePatterns } from './frame-filter.js';
 export { createFrameResolver, type FrameOptions, type FrameResolver } from './frames.js';
 export type { GcCosts } from './gc-cost.js';
 export * from './inference/index.js';
+export { commonestClass, type MergedContexts, mergeContexts } from './merge-contexts.js';
 export { mergeProfiles } from './merge-profiles.js';
 export { NativeSource, nativeThreadStore, type ThreadRow, type ThreadStore } from './native-source.js';
 export { openSampleSource } from './open-source.js';

@@ -7,5 +7,14 @@
 
 export { adviceLines, conflictLines, formatAdvice } from './advice.js';
 export { formatDiff } from './diff-text.js';
-export { type ReportOptions, SORT_KEYS, type SortKey, selectContexts, survivedBytes } from './select.js';
+export { type ContextGroup, groupContexts } from './group.js';
+export {
+  type ReportOptions,
+  type ReportRow,
+  SORT_KEYS,
+  type SortKey,
+  selectContexts,
+  selectRows,
+  survivedBytes,
+} from './select.js';
 export { formatReport } from './terminal.js';

@@ -1,19 +1,19 @@
 import {
+  type MergedContexts,
   type Profile,
-  type ProfileContext,
-  type ProfileFrame,
   type ProfilePauses,
   parseAttribution,
   whatLevelHides,
 } from '../profiler/index.js';
 import { adviceLines, conflictLines } from './advice.js';
-import { type Column, tableLines } from './columns.js';
+import { type Column, fittingColumns, tableLines } from './columns.js';
 import { bytesText, durationText, estimateText, numberText, sparkline } from './format.js';
 import { placedLines } from './placed.js';
-import { type ReportOptions, selectContexts, survivedBytes } from './select.js';
+import { type FileText, placesOf } from './places.js';
+import { type ReportOptions, type ReportRow, selectRows, survivedBytes } from './select.js';
 
-/** Frames shown of each context: the allocating function and its caller. */
-const NEAR_FRAMES = 2;
+/** Characters that a narrow terminal must leave for where objects are allocated. */
+const PLACE_WIDTH = 60;
 /** Advice and conflicts told below the table. */
 const ADVICE_SHOWN = 5;
 const CONFLICTS_SHOWN = 5;
@@ -24,14 +24,18 @@ const CONFLICTS_SHOWN = 5;
  * @param width columns of the terminal; lines of the table are cut there. `Infinity`: never.
  */
 export function formatReport(file: string, profile: Profile, options: ReportOptions, width: number): string {
-  const { contexts, matching } = selectContexts(profile, options);
+  const { rows, matching, contexts } = selectRows(profile, options);
   const lines = [title(file, profile), ...pauseLines(profile), ...samplerLines(profile), ''];
-  if (contexts.length === 0) {
+  if (rows.length === 0) {
     lines.push(emptyText(profile, options));
   } else {
-    lines.push(...tableLines(columnsOf(contexts), width), '', ...legend(contexts));
-    if (matching > contexts.length) {
-      lines.push(`${matching - contexts.length} more contexts: --top ${matching} shows all.`);
+    lines.push(...tableOf(rows, options, width), '', ...legend(rows));
+    if (matching > rows.length)
+      lines.push(`${matching - rows.length} more rows: --top ${matching} shows all.`);
+    if (contexts > matching) {
+      lines.push(
+        `${contexts} contexts share ${matching === 1 ? 'one row' : `${matching} rows`}; --full shows each, with its callers.`,
+      );
     }
   }
   const advice = profile.advice.length > 0 ? adviceLines(profile, ADVICE_SHOWN, width) : [];
@@ -100,74 +104,47 @@ function attributionText(attribution: string): string {
   );
 }
 
-function columnsOf(contexts: readonly ProfileContext[]): Column[] {
-  const right = (head: string, cell: (context: ProfileContext) => string): Column => ({
-    head,
-    align: 'right',
-    cells: contexts.map(cell),
-  });
-  const left = (head: string, cell: (context: ProfileContext) => string): Column => ({
-    ...right(head, cell),
-    align: 'left',
-  });
-  return [
-    right('survived', (context) => bytesText(survivedBytes(context))),
-    right('allocated', (context) => bytesText(context.allocated.bytes)),
-    right('live', (context) => bytesText(context.live.bytes)),
-    left('class', (context) => context.class),
-    right('GCs p50', ({ lifetime }) => estimateText(lifetime.gcCycles.p50, numberText)),
-    right('p90', ({ lifetime }) => estimateText(lifetime.gcCycles.p90, numberText)),
-    right('bytes p50', ({ lifetime }) => estimateText(lifetime.bytes.p50, bytesText)),
-    right('time p50', ({ lifetime }) => estimateText(lifetime.ms.p50, durationText)),
-    left('alive at age 0-15', (context) => sparkline(context.survival)),
-    right('samples', (context) => String(context.samples)),
-    { head: 'allocating function < caller', align: 'left', cells: placesOf(contexts) },
+/** Where the terminal is narrow, files go by their last part, then columns that can be spared go, then lines are cut. */
+function tableOf(rows: readonly ReportRow[], options: ReportOptions, width: number): string[] {
+  const full = tableLines(columnsOf(rows, options, 'full'), Number.POSITIVE_INFINITY);
+  if (full.every((line) => line.length <= width)) return full;
+  return tableLines(fittingColumns(columnsOf(rows, options, 'short'), width, PLACE_WIDTH), width);
+}
+
+function columnsOf(rows: readonly ReportRow[], { full }: ReportOptions, files: FileText): Column[] {
+  const column = (
+    align: Column['align'],
+    spare: number,
+    head: string,
+    cell: (figures: MergedContexts, row: ReportRow) => string,
+  ): Column => ({ head, align, spare, cells: rows.map((row) => cell(row.figures, row)) });
+  const columns = [
+    column('right', 0, 'survived', (figures) => bytesText(survivedBytes(figures))),
+    column('right', 1, 'allocated', ({ allocated }) => bytesText(allocated.bytes)),
+    column('right', 2, 'live', ({ live }) => bytesText(live.bytes)),
+    column('left', 0, 'class', (figures) => figures.class),
+    column('right', 0, 'GCs p50', ({ lifetime }) => estimateText(lifetime.gcCycles.p50, numberText)),
+    column('right', 5, 'p90', ({ lifetime }) => estimateText(lifetime.gcCycles.p90, numberText)),
+    column('right', 6, 'bytes p50', ({ lifetime }) => estimateText(lifetime.bytes.p50, bytesText)),
+    column('right', 3, 'time p50', ({ lifetime }) => estimateText(lifetime.ms.p50, durationText)),
+    column('left', 0, 'alive at age 0-15', ({ survival }) => sparkline(survival)),
+    column('right', 4, 'samples', ({ samples }) => String(samples)),
+    column('right', 7, 'contexts', (_, { group }) => String(group.contexts.length)),
+    {
+      head: full ? 'allocating function < caller' : "allocating function < callers … < the app's own",
+      align: 'left' as const,
+      cells: placesOf(rows, files),
+    },
   ];
+  return full ? columns.filter(({ head }) => head !== 'contexts') : columns;
 }
 
-/**
- * Where each context allocates: the function and its caller, and where that is the same for several, the first
- * frame further out that tells them apart.
- */
-function placesOf(contexts: readonly ProfileContext[]): string[] {
-  const near = contexts.map(({ frames }) => frames.slice(0, NEAR_FRAMES).map(frameText).join(' < '));
-  return contexts.map((context, index) => {
-    if (context.frames.length === 0) return '(folded: too many contexts)';
-    const others = contexts.filter((_, other) => near[other] === near[index]).map((other) => other.frames);
-    const depth = telling(context.frames, others);
-    const outer =
-      depth === null ? '' : `${depth > NEAR_FRAMES ? ' < …' : ''} < ${frameText(context.frames[depth]!)}`;
-    return `${context.estimated > 0 ? '~' : ''}${near[index]}${outer}`;
-  });
-}
-
-/** @returns the depth beyond the near frames down to which frames must be compared to tell these from all others. */
-function telling(
-  frames: readonly ProfileFrame[],
-  others: readonly (readonly ProfileFrame[])[],
-): number | null {
-  const depths = others
-    .filter((other) => other !== frames)
-    .map((other) =>
-      frames.findIndex(
-        (frame, depth) => other[depth] === undefined || frameText(other[depth]) !== frameText(frame),
-      ),
-    );
-  const deepest = Math.max(-1, ...depths);
-  return deepest < NEAR_FRAMES ? null : deepest;
-}
-
-function frameText({ function: name, url, line }: ProfileFrame): string {
-  if (url === '') return name;
-  return line === null ? `${name} ${url}` : `${name} ${url}:${line}`;
-}
-
-function legend(contexts: readonly ProfileContext[]): string[] {
+function legend(rows: readonly ReportRow[]): string[] {
   const lines = [
     'survived: bytes that lived through a GC or more. GCs, bytes, time: lifetime in GC cycles, in bytes allocated ' +
       'meanwhile, on the clock; > where more than that share still lives. Few samples, rough numbers.',
   ];
-  if (contexts.some((context) => context.estimated > 0)) {
+  if (rows.some(({ figures }) => figures.estimated > 0)) {
     lines.push('~: partly moved here from an outer function, as a window saw them shared out.');
   }
   return lines;

@@ -15,7 +15,7 @@ function file(name: string, content: string): string {
   return path;
 }
 
-const all: ReportOptions = { sort: 'survived', top: 100, filter: '' };
+const all: ReportOptions = { sort: 'survived', top: 100, full: false, filter: '' };
 const names = (options: Partial<ReportOptions>) =>
   selectContexts(profileFixture(), { ...all, ...options }).contexts.map(
     (context) => context.frames[0]!.function,
@@ -100,10 +100,10 @@ describe('the report', () => {
       Sampled every 512 KiB, 16 frames deep, by the native sampler: 300 samples, 0 missed, 12 outside the 9 cohorts looked at
       Attribution off: Functions that V8 inlined show as the function they were inlined into; ROLP_ATTRIBUTION=sites shows them, calls shows their callers too, calls:64 does so for the first 64 GC cycles.
 
-      survived  allocated      live  class  GCs p50  p90  bytes p50  time p50  alive at age 0-15  samples  allocating function < caller
-       703 KiB    781 KiB   703 KiB  long         2    4      2 KiB     1.5 s  ████████████████       100  cached src/cached.js:12 < handle src/server.js:40
-      78.1 KiB    391 KiB  78.1 KiB  young        2    4      2 KiB     1.5 s  █▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂       100  mixed src/mixed.js:12 < handle src/server.js:40
-           0 B   1.91 MiB       0 B  young        2    4      2 KiB     1.5 s  █                      100  garbage src/garbage.js:12 < handle src/server.js:40
+      survived  allocated      live  class  GCs p50  p90  bytes p50  time p50  alive at age 0-15  samples  contexts  allocating function < callers … < the app's own
+       703 KiB    781 KiB   703 KiB  long         2    4      2 KiB     1.5 s  ████████████████       100         1  cached src/cached.js:12 < handle src/server.js:40
+      78.1 KiB    391 KiB  78.1 KiB  young        2    4      2 KiB     1.5 s  █▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂       100         1  mixed src/mixed.js:12 < handle src/server.js:40
+           0 B   1.91 MiB       0 B  young        2    4      2 KiB     1.5 s  █                      100         1  garbage src/garbage.js:12 < handle src/server.js:40
 
       survived: bytes that lived through a GC or more. GCs, bytes, time: lifetime in GC cycles, in bytes allocated meanwhile, on the clock; > where more than that share still lives. Few samples, rough numbers.
       "
@@ -154,7 +154,7 @@ describe('the report', () => {
     expect(text).toMatch(line);
   });
 
-  it('tells contexts apart that differ only further out', () => {
+  it('tells contexts apart that differ only further out, when all are asked for', () => {
     const frames = ['leaf', 'caller', 'same', 'outer'].map((name) => ({
       function: name,
       url: 'a.js',
@@ -163,9 +163,35 @@ describe('the report', () => {
     }));
     const one = { ...contextFixture('leaf', 300, 1), frames };
     const two = { ...one, frames: frames.with(3, { ...frames[3]!, function: 'other' }) };
-    const text = formatReport('p', profileFixture({ contexts: [one, two] }), all, Number.POSITIVE_INFINITY);
+    const full = { ...all, full: true };
+    const text = formatReport('p', profileFixture({ contexts: [one, two] }), full, Number.POSITIVE_INFINITY);
     expect(text).toContain('leaf a.js:1 < caller a.js:1 < … < outer a.js:1\n');
     expect(text).toContain('leaf a.js:1 < caller a.js:1 < … < other a.js:1\n');
+  });
+
+  it('shows contexts that differ only further out as one row, and says that it does', () => {
+    const frames = ['leaf', 'caller', 'outer'].map((name) => ({
+      function: name,
+      url: 'a.js',
+      line: 1,
+      column: 1,
+    }));
+    const one = { ...contextFixture('leaf', 300, 1), frames };
+    const two = { ...one, frames: frames.with(2, { ...frames[2]!, function: 'other' }) };
+    const text = formatReport('p', profileFixture({ contexts: [one, two] }), all, Number.POSITIVE_INFINITY);
+    expect(text).toMatch(/^ +600 B +600 B +600 B +long .* 2 {2}leaf a\.js:1 < caller a\.js:1$/m);
+    expect(text).toContain('2 contexts share one row; --full shows each, with its callers.');
+  });
+
+  it('leaves out what can be spared before it cuts where objects are allocated', () => {
+    const head = (width: number): string =>
+      formatReport('p.json', profileFixture(), all, width)
+        .split('\n')
+        .find((line) => /^ *survived {2}/.test(line))!;
+    expect(head(1000)).toMatch(/allocated .* p90 .* bytes p50 .* samples .* contexts/);
+    expect(head(130)).toMatch(/allocated/);
+    expect(head(130)).not.toMatch(/bytes p50|contexts/);
+    expect(head(60)).toMatch(/survived {2}class {2}GCs p50 {2}alive at age 0-15 {2}all/);
   });
 
   it('cuts the table at the width of the terminal', () => {
