@@ -32,6 +32,8 @@ function run(program: string, over: object = {}): Result {
   const { stdout, stderr, status } = spawnSync(
     process.execPath,
     [
+      // V8's draw of samples: the same in each run, so that one in a thousand is not one in so many runs of CI.
+      `--random-seed=${process.env.ROLP_TEST_SEED ?? 1}`,
       '--max-semi-space-size=1',
       '--min-semi-space-size=1',
       'build/bench/truth/run-program.js',
@@ -70,12 +72,12 @@ describe.skipIf(!existsSync(truthAddon))('beside weak handles’ truth', () => {
       expect(missed).toBe(0);
       for (const { label, exact, estimated, samples } of labels) {
         expect(samples, label).toBeGreaterThan(1000);
-        // Three ages and two labels a program: Bonferroni's share of 0.1 %.
+        // Three ages and two labels in eight programs: Bonferroni's share of 0.1 %.
         for (const age of [1, 2, 5]) {
           const [truth, told] = [survival(exact, age), survival(estimated, age)];
           const off = Math.abs(truth.share - told.share);
           expect(off, `${label} at age ${age}: ${told.share}, truly ${truth.share}`).toBeLessThanOrEqual(
-            3.8 * Math.hypot(truth.error, told.error),
+            4.2 * Math.hypot(truth.error, told.error),
           );
         }
       }

@@ -94,18 +94,20 @@ describe.skipIf(process.platform === 'win32')('nodemon', () => {
       preload: [],
       env: { NODE_OPTIONS: `--require ${PRELOAD}`, ROLP_QUIET: '1', ROLP_REPORT_PERIOD: '0.1' },
       whenReady: (child, directory) => {
+        const change = () =>
+          writeFileSync(
+            join(directory, 'app.cjs'),
+            `${WORK}console.log('ready again'); setInterval(() => {}, 1000);`,
+          );
+        // nodemon may not watch yet when the app is ready: what it has not seen change is changed again.
+        const changing = setInterval(change, 2000);
+        setTimeout(change, 300);
         child.stdout!.on('data', (text: string) => {
           starts += text.split('ready').length - 1;
-          if (starts === 1) setTimeout(() => child.kill('SIGTERM'), 300);
+          if (starts !== 1) return;
+          clearInterval(changing);
+          setTimeout(() => child.kill('SIGTERM'), 300);
         });
-        setTimeout(
-          () =>
-            writeFileSync(
-              join(directory, 'app.cjs'),
-              `${WORK}console.log('ready again'); setInterval(() => {}, 1000);`,
-            ),
-          300,
-        );
       },
     });
     expect(end.stdout).toContain('ready again');
@@ -159,9 +161,17 @@ describe('where rolp cannot work, it says so in one line and the app runs on', (
   it('a disk that fails later is told once', async () => {
     const end = await runApp({
       ...app(
-        `${WORK}const fs = require('fs'); fs.rmSync('rolp-profiles', { recursive: true }); fs.writeFileSync('rolp-profiles', ''); setTimeout(() => fs.rmSync('rolp-profiles'), 300)`,
+        `${WORK}const fs = require('fs'); console.log('ready'); process.stdin.once('data', () => {
+           fs.rmSync('rolp-profiles', { recursive: true }); fs.writeFileSync('rolp-profiles', '');
+           process.stdin.once('data', () => { fs.rmSync('rolp-profiles'); process.stdin.destroy(); });
+         })`,
       ),
       env: { ROLP_REPORT_PERIOD: '0.05', ROLP_QUIET: '1' },
+      whenReady: (child) => {
+        // Some more periods after the first word, in which a second could be said.
+        child.stderr!.once('data', () => setTimeout(() => child.stdin!.write('mend'), 300));
+        child.stdin!.write('break');
+      },
     });
     expect(end.code).toBe(0);
     expect(lines(end)).toHaveLength(1);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { expectUnchanged, runApp, threadsOf } from './run-app.js';
+import { expectUnchanged, runApp, threadsOf, whenSampled } from './run-app.js';
 
 const WORK = `
   globalThis.kept = [];
@@ -44,7 +44,7 @@ describe('without the addon', () => {
       const end = await expectUnchanged({
         ...app(`console.log(process.listenerCount('SIGTERM'), 'ready'); setInterval(() => {}, 1000);`),
         env: { ...env, ROLP_REPORT_PERIOD: '0.1' },
-        whenReady: (child) => setTimeout(() => child.kill('SIGTERM'), 300),
+        whenReady: (child, directory) => whenSampled(directory, 5, () => child.kill('SIGTERM')),
       });
       expect([end.signal, end.stdout]).toEqual(['SIGTERM', '0 ready\n']);
       expect(Object.values(end.profiles)[0]!.sampler.samples).toBeGreaterThan(5);

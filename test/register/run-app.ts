@@ -106,6 +106,16 @@ function visible({ code, signal, stdout, stderr, directory }: AppEnd): object {
   return { code, signal, stdout: same(stdout), stderr: same(stderr) };
 }
 
+/**
+ * Calls back once the app's periodic profile has more than so many samples, at once where there is none (without rolp):
+ * a busy machine may take long over a write, and tests are of what is in the file, not of how soon.
+ */
+export function whenSampled(directory: string, samples: number, callback: () => void): void {
+  const profiles = Object.values(readProfiles(join(directory, 'rolp-profiles')));
+  if (profiles.every((profile) => profile.sampler.samples > samples)) callback();
+  else setTimeout(() => whenSampled(directory, samples, callback), 50);
+}
+
 /** Names of a process's profiles as `<threadId>`, sorted; of all processes. */
 export function threadsOf(end: AppEnd): number[] {
   return Object.values(end.profiles)
