@@ -13,6 +13,7 @@ import {
   type Profile,
   type ThreadAggregates,
 } from 'rolp/profiler';
+import { startService } from './service.js';
 
 export interface LevelOptions {
   readonly way: AttributionLevel | 'window';
@@ -36,7 +37,6 @@ export interface LevelResult {
   readonly options: LevelOptions;
   readonly samples: number;
   readonly missed: number | null;
-  readonly requestsPerSecond: number;
   /** Of the measured requests, as the profile tells them: what a window taught included. */
   readonly births: Distribution;
   /** The same without moving births to the inner contexts that a window saw. */
@@ -48,41 +48,13 @@ export interface LevelResult {
   readonly notes: readonly string[];
 }
 
-interface Injected {
-  readonly statusCode: number;
-  readonly body: string;
-}
-interface Service {
-  readonly dictionary: { load(): Promise<void> };
-  inject(request: object): Promise<Injected>;
-}
-interface Request {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly body: string | undefined;
-}
-interface Maker {
-  next(): Request;
-  sessionCreated(id: string): void;
-}
-
-const BATCH = 20;
-const service = new URL('../../../workloads/search-service/', import.meta.url);
-
 async function run(options: LevelOptions): Promise<LevelResult> {
   const source = new NativeSource();
   const level = options.way === 'window' ? 'off' : options.way;
   // The pause is measured here, not to be avoided.
   const control = attributionOfThread(source, { level, cycles: null }, 10_000);
   control.applyFlags();
-  const { buildServer } = (await import(new URL('server.js', service).href)) as { buildServer(): Service };
-  const { requestMaker } = (await import(new URL('drive.js', service).href)) as {
-    requestMaker(seed: number): Promise<Maker>;
-  };
-  const app = buildServer();
-  await app.dictionary.load();
-  const maker = await requestMaker(options.seed);
+  const send = await startService(options.seed);
   const start = (): void =>
     source.start({
       intervalBytes: options.intervalBytes,
@@ -98,7 +70,7 @@ async function run(options: LevelOptions): Promise<LevelResult> {
   };
   let warmUp = 0;
   const warmUpTo = async (done: () => boolean): Promise<void> => {
-    while (!done()) warmUp += await batch(app, maker);
+    while (!done()) warmUp += await send();
   };
   if (options.way === 'window') {
     await warmUpTo(() => warmUp >= options.windowAtRequest);
@@ -111,9 +83,7 @@ async function run(options: LevelOptions): Promise<LevelResult> {
   await warmUpTo(() => warmUp >= options.warmUpRequests);
   if (options.way !== 'window') start();
   const before = source.read();
-  const startMs = performance.now();
-  for (let sent = 0; sent < options.requests; ) sent += await batch(app, maker);
-  const seconds = (performance.now() - startMs) / 1000;
+  for (let sent = 0; sent < options.requests; ) sent += await send();
   const counts = source.read();
   source.stop();
   const profile = profileOf(counts);
@@ -123,7 +93,6 @@ async function run(options: LevelOptions): Promise<LevelResult> {
     options,
     samples: counts.samples - before.samples,
     missed: counts.missed,
-    requestsPerSecond: options.requests / seconds,
     births: minus(births, distributionOf(profileOf(before))),
     unshared: minus(
       distributionOf(profileOf(withoutSharing(counts))),
@@ -136,27 +105,9 @@ async function run(options: LevelOptions): Promise<LevelResult> {
   };
 }
 
-async function batch(app: Service, maker: Maker): Promise<number> {
-  await Promise.all(Array.from({ length: BATCH }, () => request(app, maker)));
-  // Timers and the rest of the loop get their turn, as in a server.
-  await new Promise((resolve) => setImmediate(resolve));
-  return BATCH;
-}
-
 /** As if all had been counted under one level. */
 function withoutSharing(counts: ThreadAggregates): ThreadAggregates {
   return { ...counts, contexts: counts.contexts.map((context) => ({ ...context, level: 'off' })) };
-}
-
-async function request(app: Service, maker: Maker): Promise<void> {
-  const { method, path, headers, body } = maker.next();
-  const answer = await app.inject({
-    method,
-    url: path,
-    headers,
-    ...(body === undefined ? {} : { payload: body }),
-  });
-  if (answer.statusCode === 201) maker.sessionCreated((JSON.parse(answer.body) as { id: string }).id);
 }
 
 function profileOf(counts: ThreadAggregates): Profile {

@@ -30,9 +30,19 @@ const FEWEST_CLUSTERS = 6;
 /** The normal distribution's 97.5 % quantile. */
 const Z = 1.959964;
 
-/** Runs `script` and parses the last line of its output. @throws Error with its stderr if it fails. */
-export function runProcess(script: string, args: readonly string[], flags: readonly string[] = []): Sample {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, script, ...args], {
+/**
+ * Runs `script` and parses the last line of its output.
+ *
+ * @param execPath the Node to run it with
+ * @throws Error with its stderr if it fails.
+ */
+export function runProcess(
+  script: string,
+  args: readonly string[],
+  flags: readonly string[] = [],
+  execPath: string = process.execPath,
+): Sample {
+  const { status, stdout, stderr } = spawnSync(execPath, [...flags, script, ...args], {
     encoding: 'utf8',
     maxBuffer: 2 ** 28,
   });
@@ -47,6 +57,8 @@ export interface Plan {
   readonly implementations: Readonly<Record<string, readonly string[]>>;
   readonly rounds: number;
   readonly flags?: readonly string[];
+  /** The Node to run them with; absent: this one. */
+  readonly node?: { readonly version: string; readonly path: string };
   readonly outFile: string;
 }
 
@@ -59,9 +71,10 @@ export function alternate(plan: Plan): Record<string, Sample[]> {
     const order = names.map((name) => ({ name, key: Math.random() })).sort((a, b) => a.key - b.key);
     for (const { name } of order) {
       process.stderr.write(`\r\x1b[K${plan.bench}: round ${round + 1} of ${plan.rounds}, ${name}`);
-      const sample = runProcess(plan.script, plan.implementations[name]!, plan.flags);
+      const sample = runProcess(plan.script, plan.implementations[name]!, plan.flags, plan.node?.path);
       results[name]!.push(sample);
-      const line = { bench: plan.bench, name, round, node: process.version, at: Date.now(), ...sample };
+      const node = plan.node?.version ?? process.version;
+      const line = { bench: plan.bench, name, round, node, at: Date.now(), ...sample };
       appendFileSync(plan.outFile, `${JSON.stringify(line)}\n`);
     }
   }

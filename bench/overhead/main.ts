@@ -1,105 +1,34 @@
 /**
  * What profiling costs the search service at a fixed rate, and an allocation-heavy loop beside it: CPU, p99, RSS.
  *
- * How. All kinds run at once as long-lived processes, idle but for their own slice: a round gives each kind a slice
- * of load, in random order, with the same requests; the bare process's slice is the base of all pairs of its round.
- * After some rounds all processes are replaced, since two processes of one kind differ by more than two slices
- * of one process (what V8 optimised, where memory lies). Peers take a profile after each minute of load; rolp writes
- * its own files as ever.
+ * How. A generation is one process of each kind. They run side by side under the same requests, and the load takes turns
+ * request by request: a machine's speed changes by tens of per cent from one second to the next, and a process that
+ * stands idle while others have their turn collects garbage meanwhile that nobody counts. (The loop leaves no core idle:
+ * there the kinds take turns slice by slice.) Two processes of one kind differ by more than two slices of one
+ * process (what V8 optimised, where memory lies, when its mark-compacts fall), so they are replaced after a few
+ * rounds, and intervals count processes, not slices. Peers take a profile after each minute of load; rolp writes its own
+ * files as ever.
  */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
+import { nativeThreadStore } from 'rolp/profiler';
+import { estimate, type Interval, runProcess } from '../lib/compare.js';
+import { printAccounting } from './accounting.js';
 import { load, type RequestMaker, requestMaker } from './load.js';
-import { Records, type SettledMemory, type SliceRecord } from './records.js';
+import { HELP, type Options, parseOptions } from './options.js';
+import { type Accounting, Records, type SettledMemory, type SliceRecord } from './records.js';
+import { shuffled } from './shuffle.js';
 import { printSummary } from './summary.js';
-import { KINDS, type Kind, ROOT, Target } from './target.js';
-
-const HELP = `Usage: npm --prefix bench install && npm run bench:overhead -- [options]
-
-  --workload NAME       service or loop (default service)
-  --pairs N             rounds, each a pair of every kind with the bare process (default 30)
-  --kinds LIST          of ${Object.keys(KINDS).join(', ')} (default off,rolp,pprof,v8-profiler-next)
-  --levels              the costs of rolp's attribution levels: --kinds off,rolp-off,rolp-sites,rolp-calls
-  --seconds S           length of a slice of load (default 8)
-  --rate R              requests a second (default 100)
-  --rounds-per-process N  rounds after which the processes are replaced (default 5)
-  --seed N              of requests and orders (default 1)
-  --fresh               start over instead of going on with bench/out
-  --help                this page
-
-Results: one JSON line a slice in bench/out/overhead-<workload>.jsonl, then a verdict for each kind against CPU a
-request 1.02, p99 1.05, RSS + 32 MB: met, short, or undecided when the 95 % interval holds the limit.
-`;
-
-interface Options {
-  readonly workload: 'service' | 'loop';
-  readonly pairs: number;
-  readonly kinds: readonly Kind[];
-  readonly seconds: number;
-  readonly rate: number;
-  readonly roundsPerProcess: number;
-  readonly seed: number;
-  readonly fresh: boolean;
-}
+import { type Kind, ROOT, Target, type Usage } from './target.js';
 
 /** Seconds of load after which a peer takes a profile, as agents do each minute. */
 const PROFILE_EVERY_S = 60;
 /** Fills the caches and has V8 optimise before anything is measured. */
-const WARM_UP_S = 15;
-const WARM_UP_RATE = 300;
+const WARM_UP_S = 20;
+const WARM_UP_RATE = 200;
 const LOOP_RUNS_PER_SLICE = 3;
-
-function options(): Options | null {
-  const { values } = parseArgs({
-    options: {
-      workload: { type: 'string', default: 'service' },
-      pairs: { type: 'string', default: '30' },
-      kinds: { type: 'string' },
-      levels: { type: 'boolean', default: false },
-      seconds: { type: 'string', default: '8' },
-      rate: { type: 'string', default: '100' },
-      'rounds-per-process': { type: 'string', default: '5' },
-      seed: { type: 'string', default: '1' },
-      fresh: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(HELP);
-    return null;
-  }
-  const { workload } = values;
-  if (workload !== 'service' && workload !== 'loop') {
-    throw new Error(`--workload must be service or loop, got ${JSON.stringify(workload)}`);
-  }
-  const list =
-    values.kinds ??
-    (values.levels ? 'off,rolp-off,rolp-sites,rolp-calls' : 'off,rolp,pprof,v8-profiler-next');
-  const kinds = list.split(',').map((name) => {
-    const kind = KINDS[name];
-    if (kind === undefined)
-      throw new Error(`--kinds: ${JSON.stringify(name)} is none of ${Object.keys(KINDS)}`);
-    return kind;
-  });
-  if (!kinds.some(({ name }) => name === 'off'))
-    throw new Error('--kinds must hold off, the base of all pairs');
-  return {
-    workload,
-    kinds,
-    pairs: positive('--pairs', values.pairs),
-    seconds: positive('--seconds', values.seconds),
-    rate: positive('--rate', values.rate),
-    roundsPerProcess: positive('--rounds-per-process', values['rounds-per-process']),
-    seed: positive('--seed', values.seed),
-    fresh: values.fresh,
-  };
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) throw new Error(`${name} must be a number above 0, got ${JSON.stringify(text)}`);
-  return value;
-}
+const SAMPLE_COST_PROCESSES = 7;
 
 /** A process with its stream of requests and the load it has had. */
 interface Runner {
@@ -108,90 +37,159 @@ interface Runner {
   loadSeconds: number;
 }
 
-async function startAll({ kinds, workload, seed }: Options, generation: number): Promise<Runner[]> {
-  const runners: Runner[] = [];
-  for (const kind of kinds) {
-    progress(`starting ${kind.name}`);
-    try {
-      const target = workload === 'service' ? await Target.service(kind) : await Target.loop(kind);
-      const maker = workload === 'service' ? await requestMaker(seed + generation) : null;
-      if (maker === null) await target.ask('run');
-      else await load(target.url, maker, WARM_UP_RATE, WARM_UP_S);
-      runners.push({ target, maker, loadSeconds: 0 });
-    } catch (error) {
-      if (!kind.name.startsWith('v8-profiler')) throw error;
-      progress(`left out, since it does not run here: ${kind.name}: ${(error as Error).message}`);
-    }
+/** What a slice was asked to do and what came of it. */
+interface Work {
+  readonly work: number;
+  readonly failures: number;
+  readonly latency: string | null;
+}
+
+async function startOne(kind: Kind, options: Options, generation: number): Promise<Runner | null> {
+  try {
+    const isService = options.workload === 'service';
+    const target = isService ? await Target.service(kind) : await Target.loop(kind);
+    const maker = isService ? await requestMaker(options.seed + generation) : null;
+    return { target, maker, loadSeconds: 0 };
+  } catch (error) {
+    if (!kind.name.startsWith('v8-profiler')) throw error;
+    progress(`left out, since it does not run here: ${kind.name}: ${(error as Error).message}`);
+    return null;
   }
+}
+
+async function startAll(options: Options, generation: number): Promise<Runner[]> {
+  const starts = await Promise.allSettled(options.kinds.map((kind) => startOne(kind, options, generation)));
+  const runners = starts.flatMap((start) =>
+    start.status === 'fulfilled' && start.value !== null ? [start.value] : [],
+  );
+  const failed = starts.find((start) => start.status === 'rejected');
+  if (failed !== undefined) {
+    await stopAll(runners);
+    throw failed.reason;
+  }
+  if (options.workload === 'service') await load(streamsOf(runners), WARM_UP_RATE, WARM_UP_S);
+  else for (const { target } of runners) await target.ask('run');
   return runners;
 }
 
-async function slice(
-  runner: Runner,
-  options: Options,
-  isLast: boolean,
-): Promise<Omit<SliceRecord, 'round' | 'generation'>> {
-  const { target, maker } = runner;
-  const before = await target.usage();
-  const started = performance.now();
-  let work = LOOP_RUNS_PER_SLICE;
-  let result = { failures: 0, p50Us: null as number | null, p99Us: null as number | null };
-  if (maker !== null) {
-    const loaded = await load(target.url, maker, options.rate, options.seconds);
-    work = loaded.requests;
-    result = loaded;
-  } else {
-    for (let run = 0; run < LOOP_RUNS_PER_SLICE; run++) await target.ask('run');
-  }
-  const minutes = Math.floor(runner.loadSeconds / PROFILE_EVERY_S);
-  runner.loadSeconds += (performance.now() - started) / 1000;
-  if (Math.floor(runner.loadSeconds / PROFILE_EVERY_S) > minutes) await target.ask('profile');
-  const after = await target.usage();
-  return {
+async function stopAll(runners: readonly Runner[]): Promise<void> {
+  await Promise.all(runners.map(({ target }) => target.stop()));
+}
+
+function streamsOf(runners: readonly Runner[]): { url: string; maker: RequestMaker }[] {
+  return runners.map(({ target, maker }) => ({ url: target.url, maker: maker! }));
+}
+
+/** A round of all processes side by side. */
+async function serviceRound(runners: readonly Runner[], options: Options): Promise<Work[]> {
+  const loaded = await load(streamsOf(runners), options.rate, options.seconds);
+  return loaded.map(({ requests, failures, latency }) => ({
+    work: requests,
+    failures,
+    latency: encodeIntoCompressedBase64(latency),
+  }));
+}
+
+async function loopRuns(target: Target): Promise<Work> {
+  for (let run = 0; run < LOOP_RUNS_PER_SLICE; run++) await target.ask('run');
+  return { work: LOOP_RUNS_PER_SLICE, failures: 0, latency: null };
+}
+
+/** Measures `runners` while `run` has them work, and has those take a profile for which a minute is over. */
+async function measured(
+  runners: readonly Runner[],
+  run: () => Promise<Work[]>,
+): Promise<Omit<SliceRecord, 'round' | 'generation' | 'settled'>[]> {
+  const all = <T>(ask: (runner: Runner) => Promise<T>): Promise<T[]> => Promise.all(runners.map(ask));
+  const countedBefore = await all(({ target }) => target.accounting());
+  const before = await all(({ target }) => target.usage());
+  const startMs = performance.now();
+  const works = await run();
+  const seconds = (performance.now() - startMs) / 1000;
+  await all(async (runner) => {
+    const minutes = Math.floor(runner.loadSeconds / PROFILE_EVERY_S);
+    runner.loadSeconds += seconds;
+    if (Math.floor(runner.loadSeconds / PROFILE_EVERY_S) > minutes) await runner.target.ask('profile');
+  });
+  const after = await all(({ target }) => target.usage());
+  const countedAfter = await all(({ target }) => target.accounting());
+  return runners.map(({ target }, i) => ({
     kind: target.kind.name,
-    work,
-    failures: result.failures,
+    ...works[i]!,
+    ...spent(before[i]!, after[i]!),
+    accounting: counted(countedBefore[i]!, countedAfter[i]!),
+  }));
+}
+
+function spent(before: Usage, after: Usage): Pick<SliceRecord, 'cpuUs' | 'rssBytes' | 'majorGcs'> {
+  return {
     cpuUs: after.cpuUs - before.cpuUs,
     rssBytes: after.rssBytes,
-    settled: isLast ? ((await target.ask('settled')) as SettledMemory) : null,
-    p50Us: result.p50Us,
-    p99Us: result.p99Us,
+    majorGcs: after.majorGcs - before.majorGcs,
   };
 }
 
+function counted(before: Accounting | null, after: Accounting | null): Accounting | null {
+  if (before === null || after === null) return null;
+  return {
+    polls: after.polls - before.polls,
+    pollNs: after.pollNs - before.pollNs,
+    samples: after.samples - before.samples,
+  };
+}
+
+async function roundOf(runners: readonly Runner[], options: Options, round: number): Promise<SliceRecord[]> {
+  const place = { round, generation: Math.floor(round / options.roundsPerProcess) };
+  const slices: Omit<SliceRecord, 'round' | 'generation' | 'settled'>[] = [];
+  if (options.workload === 'service') {
+    slices.push(...(await measured(runners, () => serviceRound(runners, options))));
+  } else {
+    for (const runner of shuffled(runners)) {
+      slices.push(...(await measured([runner], async () => [await loopRuns(runner.target)])));
+    }
+  }
+  const isLast = (round + 1) % options.roundsPerProcess === 0 || round + 1 >= options.pairs;
+  const settled = await Promise.all(
+    runners.map(async ({ target }) => ({
+      kind: target.kind.name,
+      memory: isLast ? ((await target.ask('settled')) as SettledMemory) : null,
+    })),
+  );
+  return slices.map((slice) => ({
+    ...place,
+    ...slice,
+    settled: settled.find(({ kind }) => kind === slice.kind)!.memory,
+  }));
+}
+
 async function measure(options: Options, records: Records): Promise<void> {
-  const firstRound = records.nextRound;
+  // A generation that was broken off is taken again whole: its processes are gone.
+  const firstRound = records.nextRound - (records.nextRound % options.roundsPerProcess);
+  records.forgetFrom(firstRound);
   const start = performance.now();
   let runners: Runner[] = [];
   try {
     for (let round = firstRound; round < options.pairs; round++) {
-      const generation = Math.floor(round / options.roundsPerProcess);
-      if (runners.length === 0 || round % options.roundsPerProcess === 0) {
-        await Promise.all(runners.map(({ target }) => target.stop()));
-        runners = await startAll(options, generation);
+      if (round % options.roundsPerProcess === 0) {
+        await stopAll(runners);
+        progress(`starting ${options.kinds.map(({ name }) => name).join(', ')}`);
+        runners = await startAll(options, Math.floor(round / options.roundsPerProcess));
       }
-      const isLast = (round + 1) % options.roundsPerProcess === 0 || round + 1 >= options.pairs;
-      const slices: SliceRecord[] = [];
-      for (const runner of shuffled(runners)) {
-        slices.push({ round, generation, ...(await slice(runner, options, isLast)) });
-      }
-      records.add(slices);
+      records.add(await roundOf(runners, options, round));
       const perRoundMs = (performance.now() - start) / (round - firstRound + 1);
       const leftMin = (perRoundMs * (options.pairs - round - 1)) / 60_000;
       progress(`round ${round + 1} of ${options.pairs}, about ${leftMin.toFixed(1)} min left`);
     }
   } finally {
-    await Promise.all(runners.map(({ target }) => target.stop()));
+    await stopAll(runners);
   }
 }
 
-function shuffled<T>(list: readonly T[]): T[] {
-  const copy = [...list];
-  for (let i = copy.length - 1; i > 0; i--) {
-    const j = Math.floor(Math.random() * (i + 1));
-    [copy[i], copy[j]] = [copy[j]!, copy[i]!];
-  }
-  return copy;
+/** ns of CPU that V8 spends on one sample, each process measuring for itself. */
+function sampleCost(): Interval {
+  progress('measuring what a sample costs');
+  const script = fileURLToPath(new URL('./sample-cost.js', import.meta.url));
+  return estimate(Array.from({ length: SAMPLE_COST_PROCESSES }, () => runProcess(script, []).nsPerSample!));
 }
 
 function progress(text: string): void {
@@ -199,24 +197,31 @@ function progress(text: string): void {
 }
 
 async function main(): Promise<void> {
-  const chosen = options();
-  if (chosen === null) return;
-  const { workload, seconds, rate, roundsPerProcess, seed } = chosen;
-  const kinds = chosen.kinds.map(({ name }) => name);
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help') {
+    console.log(HELP);
+    return;
+  }
+  // Without it rolp would fall back, and another sampler be measured.
+  if (options.kinds.some(({ isRolp }) => isRolp)) nativeThreadStore();
+  const { workload, accounting, seconds, rate, roundsPerProcess, seed } = options;
   const setup = {
-    bench: 'overhead',
+    bench: accounting ? 'overhead-accounting' : 'overhead',
     node: process.version,
     workload,
-    kinds,
+    kinds: options.kinds.map(({ name }) => name),
     seconds,
     rate,
     roundsPerProcess,
     seed,
   };
-  const records = new Records(join(ROOT, `bench/out/overhead-${workload}.jsonl`), setup, chosen.fresh);
+  const file = join(ROOT, `bench/out/${setup.bench}-${workload}.jsonl`);
+  const records = new Records(file, setup, options.fresh);
   if (records.slices.length > 0) progress(`going on at round ${records.nextRound + 1}; --fresh starts over`);
-  await measure(chosen, records);
+  await measure(options, records);
+  console.log(`Node ${process.version}, ${workload}`);
   printSummary(records.slices);
+  if (accounting) printAccounting(records.slices, sampleCost());
 }
 
 main().catch((error: Error) => {

@@ -27,6 +27,14 @@ const gc = require('node:vm').runInNewContext('gc');
 
 const takeProfile = peer ? peers[peer]() : () => undefined;
 
+let majorGcs = 0;
+const { constants, PerformanceObserver } = require('node:perf_hooks');
+new PerformanceObserver((list) => {
+  for (const { detail } of list.getEntries()) {
+    if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) majorGcs++;
+  }
+}).observe({ entryTypes: ['gc'] });
+
 // Memory without garbage: what is in use at any one moment says more of the last GC than of the profiler.
 async function settle() {
   for (let i = 0; i < 3; i++) {
@@ -37,12 +45,22 @@ async function settle() {
   process.send({ rssBytes: rss, heapFreeBytes: heapTotal - heapUsed });
 }
 
+// As of rolp's last poll: a poll more would be work of the bench's.
+function accounting() {
+  const store = require('../../dist/profiler/index.js').nativeThreadStore();
+  const { key } = store.threads().find(({ threadId }) => threadId === 0);
+  const { polls, pollNs, samples } = store.read(key);
+  return { polls, pollNs, samples };
+}
+
 process.on('message', (message) => {
   if (message === 'usage') {
     const { user, system } = process.cpuUsage();
-    process.send({ cpuUs: user + system, rssBytes: process.memoryUsage.rss() });
+    process.send({ cpuUs: user + system, rssBytes: process.memoryUsage.rss(), majorGcs });
   } else if (message === 'settled') {
     settle();
+  } else if (message === 'accounting') {
+    process.send(accounting());
   } else if (message === 'profile') {
     takeProfile();
     process.send('profiled');

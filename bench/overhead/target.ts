@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Accounting } from './records.js';
 
 /** Compiled to build/bench/overhead: the checkout is three up. */
 export const ROOT: string = resolve(import.meta.dirname, '../../..');
@@ -13,6 +14,9 @@ const READY_LIMIT_MS = 120_000;
 /** How a process is profiled. */
 export interface Kind {
   readonly name: string;
+  readonly isRolp: boolean;
+  /** The kind that it is compared with; null for those with which others are. */
+  readonly base: string | null;
   readonly execArgv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -21,23 +25,39 @@ const PROBE = ['--require', join(HERE, 'probe.cjs')];
 const ROLP = ['--require', join(ROOT, 'dist/register/index.js')];
 
 function rolp(name: string, env: Record<string, string> = {}): Kind {
-  return { name, execArgv: [...ROLP, ...PROBE], env: { ROLP_QUIET: '1', ...env } };
+  return { name, isRolp: true, base: 'off', execArgv: [...ROLP, ...PROBE], env: { ROLP_QUIET: '1', ...env } };
 }
 
-/** By name; `off` is what the others are compared with. */
+function other(name: string, env: Record<string, string>): Kind {
+  return { name, isRolp: false, base: name.startsWith('off') ? null : 'off', execArgv: PROBE, env };
+}
+
+/** A tenth of ROLP_INTERVAL's default and ten times ROLP_BUDGET's: as many samples, as much time to look at them. */
+const TENFOLD = { ROLP_INTERVAL: String(Math.round(512 * 1024 * 0.1)), ROLP_BUDGET: '10' };
+/** And many more GCs to poll in: at default settings every one is polled as it is. V8's own default is 16. */
+const SMALL_NEW_SPACE = ['--max-semi-space-size=2', '--min-semi-space-size=2'];
+
+/** By name. */
 export const KINDS: Readonly<Record<string, Kind>> = {
-  off: { name: 'off', execArgv: PROBE, env: {} },
+  off: other('off', {}),
   rolp: rolp('rolp'),
   'rolp-off': rolp('rolp-off', { ROLP_ATTRIBUTION: 'off' }),
   'rolp-sites': rolp('rolp-sites', { ROLP_ATTRIBUTION: 'sites' }),
   'rolp-calls': rolp('rolp-calls', { ROLP_ATTRIBUTION: 'calls' }),
-  pprof: { name: 'pprof', execArgv: PROBE, env: { BENCH_PEER: 'pprof' } },
-  'v8-profiler-next': { name: 'v8-profiler-next', execArgv: PROBE, env: { BENCH_PEER: 'v8-profiler-next' } },
+  'off-x10': { ...other('off-x10', {}), execArgv: [...SMALL_NEW_SPACE, ...PROBE] },
+  'rolp-x10': {
+    ...rolp('rolp-x10', TENFOLD),
+    execArgv: [...SMALL_NEW_SPACE, ...ROLP, ...PROBE],
+    base: 'off-x10',
+  },
+  pprof: other('pprof', { BENCH_PEER: 'pprof' }),
+  'v8-profiler-next': other('v8-profiler-next', { BENCH_PEER: 'v8-profiler-next' }),
 };
 
 export interface Usage {
   readonly cpuUs: number;
   readonly rssBytes: number;
+  readonly majorGcs: number;
 }
 
 /** A measured process. */
@@ -54,19 +74,34 @@ export class Target {
     this.#profiles = profiles;
   }
 
+  /** What rolp has counted so far; null for other kinds. Costs the process some ms. */
+  async accounting(): Promise<Accounting | null> {
+    return this.kind.isRolp ? ((await this.ask('accounting')) as Accounting) : null;
+  }
+
   /** Starts the search service and waits until it has indexed. */
   static async service(kind: Kind): Promise<Target> {
     const port = await freePort();
     const target = Target.#start(kind, join(ROOT, 'workloads/search-service/server.js'), port);
+    try {
+      await target.#untilReady();
+      return target;
+    } catch (error) {
+      await target.stop();
+      throw error;
+    }
+  }
+
+  async #untilReady(): Promise<void> {
     const limit = Date.now() + READY_LIMIT_MS;
     while (Date.now() < limit) {
-      target.#mustRun();
-      const response = await fetch(`${target.url}/health`).catch(() => undefined);
+      this.#mustRun();
+      const response = await fetch(`${this.url}/health`).catch(() => undefined);
       await response?.arrayBuffer();
-      if (response?.ok) return target;
+      if (response?.ok) return;
       await sleep(200);
     }
-    throw new Error(`the service (${kind.name}) was not ready after ${READY_LIMIT_MS / 1000} s`);
+    throw new Error(`the service (${this.kind.name}) was not ready after ${READY_LIMIT_MS / 1000} s`);
   }
 
   /** Starts the allocation loop, idle. */

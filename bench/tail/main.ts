@@ -4,7 +4,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { estimate } from '../lib/compare.js';
-import { type NodeBinary, resolveNode } from './nodes.js';
+import { type NodeBinary, resolveNode } from '../lib/nodes.js';
 import { type BenchOptions, HELP, parseOptions } from './options.js';
 import { closedSpecs, type Group, groupsOf, LOAD_SHARE, openSpecs } from './plan.js';
 import { writeReport } from './report.js';
