@@ -63,7 +63,7 @@ function runNodeGyp(execPath, version, abi, work) {
   const args = [
     gyp,
     'rebuild',
-    '--silent',
+    '--loglevel=error',
     `--directory=${work}`,
     `--target=${version}`,
     `--rolp_cxx_std=${std}`,
@@ -73,11 +73,20 @@ function runNodeGyp(execPath, version, abi, work) {
   for (const name of Object.keys(env)) if (/^npm_config_(nodedir|target)$/i.test(name)) delete env[name];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
   if (run.status === 0) return null;
-  const output = `${run.stdout}\n${run.stderr}`;
-  const lines = output
-    .split('\n')
-    .filter((line) => /error|not found|No such file|could not|fail/i.test(line));
-  return (lines[0] ?? output.trim().split('\n').at(-1) ?? 'node-gyp failed').trim().slice(0, 300);
+  return (
+    reasonIn(`${run.stdout}\n${run.stderr}`) || `node-gyp failed (${run.signal ?? `exit code ${run.status}`})`
+  );
+}
+
+/** The one line of node-gyp's, make's and the compiler's output that says most. */
+function reasonIn(output) {
+  const lines = output.split('\n').map((line) => line.trim());
+  // node-gyp ends with its own error, which for a failed make or compiler says no more than that it failed.
+  const said = lines.find((line) => /: (fatal )?error: |No such file|[nN]ot found/.test(line));
+  const thrown = lines.find((line) => line.startsWith('gyp ERR! stack Error: '));
+  return (said ?? thrown ?? lines.findLast((line) => line !== '') ?? '')
+    .replace(/^gyp ERR! (stack )?(Error: )?/, '')
+    .slice(0, 300);
 }
 
 /** The headers that came with `execPath`, else those npm is configured with if they are that version's, else none. */
