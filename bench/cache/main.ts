@@ -1,7 +1,7 @@
 /** bench/cache: the cache against lru-cache and other stores. See --help. */
 import { parseArgs } from 'node:util';
 import { median } from '../lib/compare.js';
-import { type NodeBinary, resolveNode } from '../tail/nodes.js';
+import { type NodeBinary, resolveNode } from '../lib/nodes.js';
 import { HIT_ENTRIES, HIT_STORES } from './hits.js';
 import { CASES, type CaseName, type Group, groupsOf, secondsOf } from './plan.js';
 import {

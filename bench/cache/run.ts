@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NodeBinary } from '../tail/nodes.js';
+import type { NodeBinary } from '../lib/nodes.js';
 import type { Sample, Spec } from './spec.js';
 
 const script: string = fileURLToPath(new URL('./child.js', import.meta.url));
