@@ -7,7 +7,7 @@ export interface ReportOptions {
   /** Rows shown at most. */
   readonly top: number;
   /** A row for each context, instead of one for all that allocate in one place and live alike. */
-  readonly full: boolean;
+  readonly full?: boolean;
   /** Only contexts with this text in their id, class or a frame's function or file, whatever the case; empty: all. */
   readonly filter: string;
 }

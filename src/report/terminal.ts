@@ -111,7 +111,7 @@ function tableOf(rows: readonly ReportRow[], options: ReportOptions, width: numb
   return tableLines(fittingColumns(columnsOf(rows, options, 'short'), width, PLACE_WIDTH), width);
 }
 
-function columnsOf(rows: readonly ReportRow[], { full }: ReportOptions, files: FileText): Column[] {
+function columnsOf(rows: readonly ReportRow[], { full = false }: ReportOptions, files: FileText): Column[] {
   const column = (
     align: Column['align'],
     spare: number,
