@@ -45,7 +45,6 @@ export class EntryStore {
   /** Whether an entry has outlived its ttl: such a one is never spared. */
   isStale: (address: Address) => boolean = () => false;
   readonly #owner: OwnerId;
-  #releasing: boolean = false;
 
   /** @param valueAlign 1 if values lie at multiples of 8 bytes, else 0: of 4. */
   constructor(heap: GenerationalHeap, fixedWords: number, valueAlign: number, seed: number) {
@@ -68,7 +67,6 @@ export class EntryStore {
   }
 
   #released(address: Address): void {
-    if (this.#releasing) return;
     this.listener?.removed(address);
     this.liveBytes -= this.heap.regions.blockBytes(address);
     this.#unindex(this.keys.hashAt(address), address);
@@ -270,11 +268,8 @@ export class EntryStore {
   /** Drops all entries of `generations` and the index without looking at them. */
   clear(generations: readonly Generation[]): void {
     this.changes[0]!++;
-    this.#releasing = true;
-    try {
-      for (const generation of generations) this.heap.releaseGeneration(generation, { keep: true });
-    } finally {
-      this.#releasing = false;
+    for (const generation of generations) {
+      this.heap.releaseGeneration(generation, { keep: true, tellOwners: false });
     }
     this.liveBytes = 0;
     this.index.clear();
@@ -284,8 +279,7 @@ export class EntryStore {
   /** Gives everything back to the heap. The store must not be used afterwards. */
   dispose(generations: readonly Generation[]): void {
     this.changes[0]!++;
-    this.#releasing = true;
-    for (const generation of generations) this.heap.releaseGeneration(generation);
+    for (const generation of generations) this.heap.releaseGeneration(generation, { tellOwners: false });
     this.heap.unregisterOwner(this.#owner);
     this.index.dispose();
     this.front?.clear();

@@ -120,7 +120,7 @@ export class Ghost {
 
   /** Forgets everything and gives the memory back. */
   clear(): void {
-    this.#heap.releaseGeneration(this.#generation, { keep: true });
+    this.#heap.releaseGeneration(this.#generation, { keep: true, tellOwners: false });
     this.#reset(0);
   }
 
@@ -129,7 +129,7 @@ export class Ghost {
   }
 
   dispose(): void {
-    this.#heap.releaseGeneration(this.#generation);
+    this.#heap.releaseGeneration(this.#generation, { tellOwners: false });
     this.#heap.unregisterOwner(this.#owner);
   }
 }

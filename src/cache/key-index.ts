@@ -229,13 +229,13 @@ export class KeyIndex {
 
   /** Forgets all entries and gives the memory back. */
   clear(): void {
-    this.#heap.releaseGeneration(this.#generation, { keep: true });
+    this.#heap.releaseGeneration(this.#generation, { keep: true, tellOwners: false });
     this.#start();
   }
 
   /** Ends the index. */
   dispose(): void {
-    this.#heap.releaseGeneration(this.#generation);
+    this.#heap.releaseGeneration(this.#generation, { tellOwners: false });
     this.#heap.unregisterOwner(this.#owner);
     this.#directory = [];
   }

@@ -153,18 +153,22 @@ export class GenerationalHeap extends BlockHeap {
 
   /**
    * Frees everything in the generation: every ref into it is stale at once. An anonymous generation ends with
-   * it, unless `keep`. Cost: O(regions), plus O(blocks) where owners want to be told; the refs' slots are
-   * swept later, in steps.
+   * it, unless `keep`. Cost: O(regions), plus O(blocks) where owners are told; the refs' slots are swept later, in
+   * steps.
    *
+   * @param options.tellOwners false if those who own blocks in it have let go of them by themselves. Default true.
    * @throws Error if blocks in it are pinned.
    */
-  releaseGeneration(generation: number, options: { readonly keep?: boolean } = {}): void {
+  releaseGeneration(
+    generation: number,
+    options: { readonly keep?: boolean; readonly tellOwners?: boolean } = {},
+  ): void {
     const g = this.#indexOf(generation);
     const core = this.core;
     const startMs = this.pauses.start();
     this.releases++;
     const ends = g > PERMANENT_GENERATION && options.keep !== true;
-    core.sweeper.release(g, ends);
+    core.sweeper.release(g, ends, options.tellOwners !== false);
     if (ends) {
       this.core.generations.close(g);
       if (this.#current === generation) this.#setCurrent(1 as Generation);
@@ -224,15 +228,17 @@ export class GenerationalHeap extends BlockHeap {
     return done;
   }
 
-  /** Releases one retired region. Owners with `released` are told of each live block. */
+  /** Releases one retired region, as `releaseGeneration` all of them. Owners with `released` are told of each live block. */
   releaseRegion(region: RegionIndex): void {
     this.#checkRetired(region);
     if ((this.core.space.pins[region]! & PIN_MASK) !== 0)
       throw new Error(`region ${region} has pinned blocks`);
     this.releases++;
     const startMs = this.pauses.start();
-    this.core.sweeper.condemn(region);
-    while (this.core.sweeper.sweepRegion());
+    this.core.sweeper.condemn(region, true);
+    if (this.core.space.condemnedCount !== 0) {
+      this.core.sweeper.sweepUntil(startMs + this.core.config.stepBudgetMs);
+    }
     this.pauses.record('release', startMs);
   }
 

@@ -132,7 +132,7 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
       2 ** 29,
     ),
   );
-  const chunkBytes = clamp(floorPowerOfTwo(maxBytes / 512), 64, 256 * KiB);
+  const chunkBytes = clamp(floorPowerOfTwo(maxBytes / 512), 64, 64 * KiB);
   const liveThreshold = checkNumber(at('liveThreshold'), options.liveThreshold ?? 0.65, 0, 0.95);
   const cycleBytes = checkInteger(
     at('cycleBytes'),

@@ -20,7 +20,10 @@ export class OwnedRegions {
     return this.#core.space.capacity * this.#core.space.regionUnits;
   }
 
-  /** Regions that can still be had without evicting or evacuating; allocation leaves the last one alone. */
+  /**
+   * Regions that can still be had without evicting or evacuating, released ones that are not yet swept among them;
+   * allocation leaves the last one alone.
+   */
   get freeRegions(): number {
     return this.#core.room.availableRegions();
   }

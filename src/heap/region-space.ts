@@ -34,7 +34,9 @@ export const HAS_OWNED: number = 1 << 30;
 export const UNPOISONED: number = 1 << 29;
 /** Set if the humongous block of the region is sampled. */
 export const SAMPLED: number = 1 << 28;
-export const PIN_MASK: number = SAMPLED - 1;
+/** Set in a released region if owners are not to be told of its blocks. */
+export const UNTOLD: number = 1 << 27;
+export const PIN_MASK: number = UNTOLD - 1;
 
 const TABLE_BYTES_PER_REGION = 1 + 4 * 11;
 
@@ -100,7 +102,7 @@ export class RegionSpace {
   readonly fragmentedCycle: Int32Array;
   /** Live units of a fragmented region at that look, or SETTLED. */
   readonly lookedLive: Int32Array;
-  /** Pins that keep the region where it is, beside HAS_OWNED, UNPOISONED and SAMPLED. */
+  /** Pins that keep the region where it is, beside HAS_OWNED, UNPOISONED, SAMPLED and UNTOLD. */
   readonly pins: Int32Array;
   /** Of a humongous region, the bytes behind its block (word 1 has no room for the size), and the block's cookie. */
   readonly pad: Int32Array;

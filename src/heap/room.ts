@@ -32,7 +32,7 @@ export class Room {
   /** Regions that can be had without evicting or evacuating. */
   availableRegions(): number {
     const { space } = this.#core;
-    return space.freeCount + space.growableRegions(this.#keepForHandles());
+    return space.freeCount + space.condemnedCount + space.growableRegions(this.#keepForHandles());
   }
 
   #grow(regions: number): boolean {
@@ -103,15 +103,10 @@ export class Room {
    */
   #makeRoom(enough: () => boolean, grow: () => boolean, evacuate: () => void, askedBytes: number): boolean {
     if (enough()) return true;
-    const { space, pauses, sweeper } = this.#core;
-    if (space.condemnedCount !== 0) {
-      const sweepMs = pauses.start();
-      while (!enough() && sweeper.sweepRegion());
-      pauses.record('release', sweepMs);
-      if (enough()) return true;
-    }
+    const { pauses } = this.#core;
+    if (this.#sweepTill(enough)) return true;
     if (grow() && enough()) return true;
-    if (this.#runHooks(askedBytes) && enough()) return true;
+    if (this.#runHooks(askedBytes) && this.#sweepTill(enough)) return true;
     this.#retireIdle();
     if (enough()) return true;
     const startMs = pauses.start();
@@ -224,8 +219,19 @@ export class Room {
     } finally {
       this.#inHook = false;
     }
-    while (this.#core.sweeper.sweepRegion());
     return true;
+  }
+
+  /** Sweeps released regions, as many as it takes. @returns whether there is enough. */
+  #sweepTill(enough: () => boolean): boolean {
+    const { space, pauses, sweeper } = this.#core;
+    if (enough()) return true;
+    if (space.condemnedCount === 0) return false;
+    const startMs = pauses.start();
+    let done = false;
+    while (!done && sweeper.sweepRegion()) done = enough();
+    pauses.record('release', startMs);
+    return done;
   }
 
   /** Retires allocation regions and destinations that are dead or thinly used, so that they can be merged. */
@@ -252,12 +258,11 @@ export class Room {
 
   /** Makes the handle table ready. @throws HeapFullError */
   makeSlot(): void {
-    const { handles, sweeper } = this.#core;
+    const { handles } = this.#core;
     const ready = (): boolean => handles.ready || handles.makeReady();
     if (ready()) return;
     this.shrink(this.#core.cycle);
-    if (ready() || (this.#runHooks(handles.chunkBytes) && ready())) return;
-    while (sweeper.sweepRegion()) if (ready()) return;
+    if (this.#sweepTill(ready) || (this.#runHooks(handles.chunkBytes) && this.#sweepTill(ready))) return;
     if (handles.exhausted) {
       throw this.full(handles.chunkBytes, `another ref (all ${handles.slotMask} of maxRefs are live)`);
     }
@@ -266,13 +271,11 @@ export class Room {
 
   /** Takes `bytes` for tables of an owner. @throws HeapFullError */
   reserve(bytes: number): void {
-    const { budget, sweeper } = this.#core;
+    const { budget } = this.#core;
     const enough = (): boolean =>
       budget.left >= bytes || (this.shrink(this.#core.cycle) > 0 && budget.left >= bytes);
-    if (!enough()) {
-      while (sweeper.sweepRegion()) if (enough()) break;
-      if (!enough()) this.#runHooks(bytes);
-      if (!enough()) throw this.full(bytes, 'a reservation');
+    if (!this.#sweepTill(enough) && !(this.#runHooks(bytes) && this.#sweepTill(enough))) {
+      throw this.full(bytes, 'a reservation');
     }
     budget.take(bytes);
     budget.reserved += bytes;

@@ -1,7 +1,7 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
 import { isHumongous, OWNER_SHIFT } from './layout.js';
-import { CONDEMNED, FRAGMENTED, HAS_OWNED, HUMONGOUS, NONE, PIN_MASK } from './region-space.js';
+import { CONDEMNED, FRAGMENTED, HAS_OWNED, HUMONGOUS, NONE, PIN_MASK, UNTOLD } from './region-space.js';
 import type { Address, Ref } from './types.js';
 
 /** Blocks swept between two looks at the clock: some tens of microseconds, where a region's take a millisecond. */
@@ -29,9 +29,10 @@ export class Sweeper {
    * Releases all regions of generation `g`.
    *
    * @param ends the generation ends with it: its condemned regions must not be counted to its successor.
+   * @param tell whether owners hear of their blocks.
    * @returns the bytes in the blocks that were still live.
    */
-  release(g: number, ends: boolean): number {
+  release(g: number, ends: boolean, tell: boolean): number {
     const core = this.#core;
     const { space, generations } = core;
     for (let r = generations.head[g]!; r !== NONE; r = space.next[r]!) {
@@ -45,7 +46,7 @@ export class Sweeper {
     let bytes = 0;
     for (let r = generations.head[g]!; r !== NONE; ) {
       const next = space.next[r]!;
-      bytes += this.condemn(r);
+      bytes += this.condemn(r, tell);
       if (ends && space.state[r] === CONDEMNED) space.generation[r] = 0;
       regions++;
       r = next;
@@ -57,13 +58,14 @@ export class Sweeper {
     return bytes;
   }
 
-  /** Releases one retired region. @returns the bytes of blocks that were live in it. */
-  condemn(region: number): number {
+  /** Releases one retired region; see `release`. @returns the bytes of blocks that were live in it. */
+  condemn(region: number, tell: boolean): number {
     const core = this.#core;
     const { space, generations } = core;
     const g = space.generation[region]!;
     const bytes = (space.used[region]! - space.freed[region]!) * core.memory.unitBytes;
     generations.regionsReleased[g]!++;
+    if (!tell) space.pins[region]! |= UNTOLD;
     if (space.state[region] === HUMONGOUS) {
       this.#sweepBlock((region << space.regionShift) as Address, g);
       core.freeRegion(region, false);
@@ -76,7 +78,7 @@ export class Sweeper {
     space.condemnedCount++;
     space.memory.epoch[0]!++;
     // Owners keep addresses without a check of their own: they are told now.
-    if ((space.pins[region]! & HAS_OWNED) !== 0) this.#sweep(region, Number.POSITIVE_INFINITY);
+    if (tell && (space.pins[region]! & HAS_OWNED) !== 0) this.#sweep(region, Number.POSITIVE_INFINITY);
     return bytes;
   }
 
@@ -140,7 +142,9 @@ export class Sweeper {
     const word0 = i32[at]!;
     if (word0 === 0) return false;
     if (word0 > 0) core.handles.release(word0 as Ref);
-    else core.owners[(word0 >>> OWNER_SHIFT) & 0x7fff]?.released?.(address);
+    else if ((core.space.pins[address >>> core.space.regionShift]! & UNTOLD) === 0) {
+      core.owners[(word0 >>> OWNER_SHIFT) & 0x7fff]?.released?.(address);
+    }
     const word1 = i32[at + 1]!;
     if (isHumongous(word1)) core.lives.noteHumongousDeath(address >>> core.space.regionShift, word1, g);
     else if (word1 < 0) core.lives.noteDeath(address, core.blockUnits(word1), word1, g);

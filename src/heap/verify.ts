@@ -17,6 +17,7 @@ import {
   RETIRED,
   SOURCE,
   UNPOISONED,
+  UNTOLD,
 } from './region-space.js';
 import { SiteTable } from './site-table.js';
 import { usedUnits } from './stats.js';
@@ -203,7 +204,9 @@ function checkBlock(
   check(siteIn(word1) < core.sites.count, place, `its site ${siteIn(word1)} is unknown`);
   if (word0 < 0) {
     const owner = (word0 >>> OWNER_SHIFT) & 0x7fff;
-    check(core.owners[owner] !== undefined, place, `its owner ${owner} is not registered`);
+    const { space } = core;
+    const isForgotten = (space.pins[address >>> space.regionShift]! & UNTOLD) !== 0;
+    check(isForgotten || core.owners[owner] !== undefined, place, `its owner ${owner} is not registered`);
     return 0;
   }
   const found = core.handles.lookup(word0);
