@@ -22,6 +22,7 @@ export class NumberList {
   /** log2 of an element's bytes, and of the elements of a whole block. */
   readonly #elementShift: number;
   readonly #blockShift: number;
+  readonly #blockElements: number;
   readonly #blocks: Ref[] = [];
   #length: number = 0;
   #capacity: number = 0;
@@ -34,6 +35,8 @@ export class NumberList {
     this.#generation = options.generation;
     this.#elementShift = this.values === 'f64' ? 3 : 2;
     this.#blockShift = Math.log2(Math.max(FIRST_BYTES, heap.regionBytes / 4)) - this.#elementShift;
+    // A shift and a mask at each access: `2 ** shift` would be a call of the pow function.
+    this.#blockElements = 2 ** this.#blockShift;
   }
 
   get length(): number {
@@ -76,10 +79,10 @@ export class NumberList {
   /** Shortens the list. One block of room is kept, the rest freed. */
   truncate(length: number): void {
     this.#length = checkInteger('NumberList.length', length, 0, this.#length);
-    const keep = Math.max(1, Math.ceil(length / 2 ** this.#blockShift)) + 1;
+    const keep = Math.max(1, Math.ceil(length / this.#blockElements)) + 1;
     while (this.#blocks.length > keep) {
       this.heap.free(this.#blocks.pop()!);
-      this.#capacity -= 2 ** this.#blockShift;
+      this.#capacity -= this.#blockElements;
     }
   }
 
@@ -107,7 +110,7 @@ export class NumberList {
   #grow(): void {
     const { heap } = this;
     const first = this.#blocks[0];
-    const whole = 2 ** this.#blockShift;
+    const whole = this.#blockElements;
     if (first === undefined) {
       const elements = Math.min(whole, FIRST_BYTES >>> this.#elementShift);
       this.#append(elements);
@@ -133,12 +136,12 @@ export class NumberList {
   }
 
   #blockOf(index: number): Address {
-    return this.heap.addressOf(this.#blocks[Math.floor(index / 2 ** this.#blockShift)]!);
+    return this.heap.addressOf(this.#blocks[index >>> this.#blockShift]!);
   }
 
   /** Index of the element in its slab's array. */
   #elementAt(address: Address, index: number): number {
-    const inBlock = index % 2 ** this.#blockShift;
+    const inBlock = index & (this.#blockElements - 1);
     return (this.heap.payloadAt(address) >>> this.#elementShift) + inBlock;
   }
 
