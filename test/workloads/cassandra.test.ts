@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { GenerationalHeap } from '../../src/heap/index.js';
 import {
+  ArenaRowCache,
   BloomFilter,
   BufferRowCache,
   type CassandraEngine,
@@ -99,6 +101,13 @@ describe.each([
   ['lru-cache', (rows: number): RowCache => new LibraryRowCache(rows)],
   ['buffers', (rows: number): RowCache => new BufferRowCache(rows)],
   ['typed', (rows: number): RowCache => new TypedRowCache(rows)],
+  [
+    'arena',
+    (rows: number): RowCache => {
+      const heap = new GenerationalHeap({ maxBytes: 16 * 2 ** 20 });
+      return new ArenaRowCache(heap, rows, 16 * heap.regionBytes);
+    },
+  ],
 ])('the row cache on %s', (_name, make) => {
   it('keeps the rows used last, and no more than it may', () => {
     const step = fc.record({ token: fc.nat(12), action: fc.constantFrom('get', 'set', 'delete') });

@@ -5,6 +5,7 @@ import {
   bm25,
   inverseDocumentFrequency,
   type LuceneEngine,
+  type MiniSearchEngine,
   openLucene,
   Requests,
   SEARCH_AND,
@@ -153,6 +154,29 @@ describe.each(VARIANTS)('the lucene engine, %s', (variant) => {
   });
 });
 
+describe('minisearch beside it', () => {
+  it('finds what a scan of all documents finds, OR and AND', () => {
+    const requests = new Requests(loadCorpus(), 300, 10, 1);
+    const engine = openLucene('minisearch', requests) as MiniSearchEngine;
+    engine.load();
+    const naive = new NaiveIndex();
+    for (let id = 0; id < requests.documents; id++) naive.texts.set(id, requests.text(id));
+    let found = 0;
+    for (const kind of [SEARCH_OR, SEARCH_AND]) {
+      for (const q of ['person animal', 'small large', 'living thing', 'of a kind']) {
+        const expected = naive.matches(kind, q);
+        const answer = engine.search(kind, q);
+        expect(answer.total).toBe(expected.size);
+        for (const hit of answer.hits) expect(expected.has(hit.id)).toBe(true);
+        found += answer.total;
+      }
+    }
+    expect(found).toBeGreaterThan(0);
+    for (let op = 0; op < 500; op++) expect(Number.isInteger(engine.apply(op))).toBe(true);
+    engine.close();
+  });
+});
+
 describe('the lucene workload', () => {
   it('gives the same answers in every variant, and keeps up with its merges', () => {
     const requests = new Requests(loadCorpus(), 6000, 4000, 42);
@@ -183,6 +207,8 @@ describe('the lucene workload', () => {
 
   it('names the variants it has when asked for another', () => {
     const requests = new Requests(loadCorpus(), 10, 10, 1);
-    expect(() => openLucene('off-heap', requests)).toThrow(/'off-heap'.*heap, typed, single, arena, floor/);
+    expect(() => openLucene('off-heap', requests)).toThrow(
+      /'off-heap'.*heap, minisearch, typed, single, arena, floor/,
+    );
   });
 });

@@ -1,4 +1,4 @@
-import { type Engine, mixFloat, mixString, type OffHeapBytes, type StopWork } from '../common/index.js';
+import { type Engine, mixFloat, mixString, type OffHeapBytes, type StopWorkLog } from '../common/index.js';
 import { FIELDS, type Requests } from './requests.js';
 
 /** A whole row as it is answered: its fields' newest values and when the last of them was written. */
@@ -48,7 +48,7 @@ export interface TableStore<M extends MemtableInfo, T extends TableInfo> {
   dropTables(tables: readonly T[]): void;
   close(): void;
   offHeap?(): OffHeapBytes;
-  takeStopWork?(): StopWork[];
+  takeStopWork?(): StopWorkLog;
   stats?(): Record<string, number>;
 }
 
@@ -162,8 +162,8 @@ export class CassandraEngine<M extends MemtableInfo, T extends TableInfo> implem
     return { committed: committed + cache, used: used + cache };
   }
 
-  takeStopWork(): StopWork[] {
-    return this.#store.takeStopWork?.() ?? [];
+  takeStopWork(): StopWorkLog | undefined {
+    return this.#store.takeStopWork?.();
   }
 
   stats(): Record<string, number> {

@@ -1,4 +1,5 @@
 import { BloomFilter } from './bloom.js';
+import { Compaction } from './compaction.js';
 import type { MemtableInfo, Rewrite, Row, StoreView, TableInfo, TableStore } from './engine.js';
 import { FIELDS, tokenOf } from './requests.js';
 
@@ -100,7 +101,8 @@ export class HeapTables implements TableStore<HeapMemtable, HeapTable> {
   }
 
   startCompaction(inputs: readonly HeapTable[], tier: number): Rewrite<HeapTable> {
-    return new HeapCompaction(inputs, tier);
+    const rows = inputs.reduce((sum, input) => sum + input.rows, 0);
+    return new HeapCompaction(inputs, new HeapTable(tier, rows));
   }
 
   dropMemtable(): void {
@@ -157,46 +159,16 @@ class HeapFlush implements Rewrite<HeapTable> {
   }
 }
 
-class HeapCompaction implements Rewrite<HeapTable> {
-  readonly output: HeapTable;
-  readonly #inputs: readonly HeapTable[];
-  readonly #cursors: number[];
-
-  constructor(inputs: readonly HeapTable[], tier: number) {
-    this.#inputs = inputs;
-    this.#cursors = inputs.map(() => 0);
-    this.output = new HeapTable(
-      tier,
-      inputs.reduce((rows, input) => rows + input.rows, 0),
-    );
+class HeapCompaction extends Compaction<HeapTable, string> {
+  protected keyOf(table: HeapTable, row: number): string {
+    return table.keys[row]!;
   }
 
-  step(units: number): boolean {
-    for (let left = units; left > 0; left -= 1 + FIELDS) {
-      const key = this.#lowestKey();
-      if (key === undefined) return true;
-      this.output.append(key, this.#mergeRow(key));
-    }
-    return this.#lowestKey() === undefined;
+  protected append(key: string): void {
+    this.output.append(key, new Array(FIELDS).fill(undefined));
   }
 
-  #lowestKey(): string | undefined {
-    let lowest: string | undefined;
-    for (const [at, input] of this.#inputs.entries()) {
-      const key = input.keys[this.#cursors[at]!];
-      if (key !== undefined && (lowest === undefined || key < lowest)) lowest = key;
-    }
-    return lowest;
-  }
-
-  /** The newest cells of a row, from the newest table to the oldest. */
-  #mergeRow(key: string): Cells {
-    const merged: Cells = new Array(FIELDS).fill(undefined);
-    for (let at = this.#inputs.length - 1; at >= 0; at--) {
-      const input = this.#inputs[at]!;
-      if (input.keys[this.#cursors[at]!] !== key) continue;
-      fillFrom(merged, input.cells[this.#cursors[at]!++]);
-    }
-    return merged;
+  protected fill(input: HeapTable, row: number): void {
+    fillFrom(this.output.cells.at(-1)!, input.cells[row]);
   }
 }

@@ -3,19 +3,30 @@
  *
  * What may not live here: how time is taken, and what another workload needs.
  */
-import type { Engine, Prepared, Workload, WorkloadOptions } from '../common/index.js';
+import type { GenerationalHeap } from 'rolp/heap';
+import {
+  ARENA,
+  ArenaHeap,
+  type Engine,
+  type Placement,
+  type Prepared,
+  SINGLE,
+  type Workload,
+  type WorkloadOptions,
+} from '../common/index.js';
 import { ArenaTables } from './arena.js';
 import { CassandraEngine, type CassandraPolicy, policyFor } from './engine.js';
+import { FlatTables } from './flat.js';
 import { CassandraFloor } from './floor.js';
 import { HeapTables } from './heap.js';
-import { FIELDS, MIX_NAMES, Requests } from './requests.js';
-import { BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './row-caches.js';
+import { MIX_NAMES, Requests } from './requests.js';
+import { ArenaRowCache, BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './row-caches.js';
 import { TypedTables } from './typed.js';
 
 export { BloomFilter } from './bloom.js';
 export { CassandraEngine, type CassandraPolicy, type Row, type RowCache } from './engine.js';
 export { FIELD_LENGTH, FIELDS, Requests, tokenOf } from './requests.js';
-export { BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './row-caches.js';
+export { ArenaRowCache, BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './row-caches.js';
 
 /** What a row costs in the variant `heap`, measured, overwritten cells that wait for compaction included. */
 const HEAP_BYTES_PER_ROW = 2000;
@@ -31,11 +42,31 @@ export const CASSANDRA_VARIANTS = [
 ] as const;
 
 /**
- * Room for the rows, their overwritten cells and one compaction of everything. The budget is the same for
- * `single` and `arena`; what they use of it is what they are compared by.
+ * Bytes that a row takes at the worst moment, measured: a compaction of nearly all, its inputs still there, and
+ * the overwritten cells among them.
  */
-function arenaBytes(rows: number): number {
-  return Math.max(64 * 2 ** 20, rows * FIELDS * 140 * 4);
+const PEAK_BYTES_PER_ROW = 3400;
+/** What the cache of a row takes: its values, its key, its share of the index. */
+const CACHED_ROW_BYTES = 1200;
+
+/** The row cache's part: at least the regions that a cache needs. */
+function cacheBytes(heap: GenerationalHeap, rows: number): number {
+  return Math.max(16 * heap.regionBytes, Math.ceil(1.25 * rows * CACHED_ROW_BYTES));
+}
+
+/** What an operator would give the store: a quarter over what lives in it. The same for all placements. */
+function arenaBytes(rows: number, cachedRows: number): number {
+  const bytes = 1.25 * (rows * PEAK_BYTES_PER_ROW + cachedRows * CACHED_ROW_BYTES);
+  return Math.max(64 * 2 ** 20, Math.ceil(bytes));
+}
+
+/** The variants on rolp's heap: they differ in where blocks are placed. */
+function openArena(placement: Placement, requests: Requests, policy: CassandraPolicy): Engine {
+  const { cachedRows, memtableCells } = policy;
+  const arena = new ArenaHeap(placement, arenaBytes(requests.rows, cachedRows));
+  const cache = new ArenaRowCache(arena.heap, cachedRows, cacheBytes(arena.heap, cachedRows));
+  const tables = new FlatTables(new ArenaTables(arena), memtableCells);
+  return new CassandraEngine(requests, tables, cache, policy);
 }
 
 /** @throws RangeError for an unknown variant. */
@@ -52,23 +83,25 @@ export function openCassandra(
       return new CassandraEngine(requests, new HeapTables(), new LibraryRowCache(cachedRows), policy);
     case 'map-of-buffers':
       return new CassandraEngine(requests, new HeapTables(), new BufferRowCache(cachedRows), policy);
-    case 'typed':
-      return new CassandraEngine(
-        requests,
-        new TypedTables(memtableCells),
-        new TypedRowCache(cachedRows),
-        policy,
-      );
-    case 'single':
-    case 'arena': {
-      const tables = new ArenaTables(variant, memtableCells, arenaBytes(requests.rows));
+    case 'typed': {
+      const tables = new FlatTables(new TypedTables(), memtableCells);
       return new CassandraEngine(requests, tables, new TypedRowCache(cachedRows), policy);
     }
+    case 'single':
+      return openArena(SINGLE, requests, policy);
+    case 'arena':
+      return openArena(ARENA, requests, policy);
     case 'floor':
       return new CassandraFloor(requests);
     default:
       throw new RangeError(`cassandra has no variant '${variant}', it has ${CASSANDRA_VARIANTS.join(', ')}`);
   }
+}
+
+/** The stream of requests for a store of that size. */
+export function openRequests({ heapMb, streamOps, seed, mix }: WorkloadOptions): Requests {
+  const rows = Math.max(1000, Math.round((heapMb * 1e6) / HEAP_BYTES_PER_ROW));
+  return new Requests(rows, streamOps, seed, mix);
 }
 
 export const cassandra: Workload = {
@@ -77,8 +110,8 @@ export const cassandra: Workload = {
   variants: CASSANDRA_VARIANTS,
   incomparable: ['floor'],
   prepare(options: WorkloadOptions): Prepared {
-    const rows = Math.max(1000, Math.round((options.heapMb * 1e6) / HEAP_BYTES_PER_ROW));
-    const requests = new Requests(rows, options.streamOps, options.seed, options.mix);
+    const requests = openRequests(options);
+    const { rows } = requests;
     return {
       open: (variant) => openCassandra(variant, requests),
       facts: { rows, streamMb: Math.round(requests.bytes / 1e6), ...policyFor(rows) },

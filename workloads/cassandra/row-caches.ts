@@ -1,4 +1,6 @@
 import { LRUCache } from 'lru-cache';
+import { ArenaCache } from 'rolp/cache';
+import type { GenerationalHeap } from 'rolp/heap';
 import { invertibleHash } from '../common/index.js';
 import type { Row, RowCache } from './engine.js';
 import { FIELD_LENGTH, FIELDS, tokenOf } from './requests.js';
@@ -112,6 +114,34 @@ export class BufferRowCache implements RowCache {
   clear(): void {
     this.#rows.clear();
     this.offHeapBytes = 0;
+  }
+}
+
+/** rolp's cache, on the heap that the tables are on: its bytes and pauses are told with theirs. */
+export class ArenaRowCache implements RowCache {
+  readonly offHeapBytes: number = 0;
+  readonly #rows: ArenaCache<string, Row>;
+
+  /** @param maxBytes its part of the heap */
+  constructor(heap: GenerationalHeap, maxRows: number, maxBytes: number) {
+    // The order of going is the same as in all other variants.
+    this.#rows = new ArenaCache<string, Row>({ heap, max: maxRows, maxBytes, policy: 'lru' });
+  }
+
+  get(key: string): Row | undefined {
+    return this.#rows.get(key);
+  }
+
+  set(key: string, row: Row): void {
+    this.#rows.set(key, row);
+  }
+
+  delete(key: string): void {
+    this.#rows.delete(key);
+  }
+
+  clear(): void {
+    this.#rows.clear();
   }
 }
 

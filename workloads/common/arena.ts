@@ -1,115 +1,63 @@
-import { type Generation, GenerationalHeap, type Ref, type SlabMemory } from 'rolp/heap';
-import type { OffHeapBytes, StopWork } from './engine.js';
+import { type Generation, GenerationalHeap, type Ref, type SiteId } from 'rolp/heap';
+import type { OffHeapBytes, StopWorkLog } from './engine.js';
+import type { Placement } from './placement.js';
+import type { WordStore } from './words.js';
 
-/**
- * Where an engine's blocks go. `arena`: each group of blocks that die together has a generation of its own and
- * dies with it (NG2C's @Gen by hand). `single`: one generation for all, so that a group's blocks are freed
- * one by one, and regions that hold several groups' blocks must be evacuated.
- */
-export type Placement = 'single' | 'arena';
-
-/** The single generation: the first dynamic one. */
-const ONE_FOR_ALL = 1 as Generation;
-
-/** Freed with each block allocated in `single`: more than are allocated, so that the dead do not pile up. */
+/** Freed with each block allocated: more than are allocated, so that the dead do not pile up. */
 const FREES_PER_ALLOCATION = 3;
 
-/** Blocks that die together: a memtable, a RAM buffer, a segment, a batch. */
-export interface BlockGroup {
-  readonly generation: Generation;
-  /** `single` only: the blocks, to be freed at the end. */
-  refs: Int32Array | undefined;
-  blocks: number;
+/** A group that is over, where its blocks must be freed one by one. */
+export interface EndedGroup {
+  /** Frees one block. @returns false if none is left. */
+  freeOne(): boolean;
 }
 
-/** A generational heap with groups. Inner loops read and write through `memory`. */
+/** What an engine on rolp's heap has of it: the heap, its placement, and figures for the harness. */
 export class ArenaHeap {
-  readonly memory: SlabMemory;
-  readonly #heap: GenerationalHeap;
-  readonly #placement: Placement;
-  /** Groups that are over but not yet freed. */
-  readonly #ended: BlockGroup[] = [];
-  readonly #buffers: Buffer[] = [];
+  readonly heap: GenerationalHeap;
+  readonly placement: Placement;
+  readonly #ended: EndedGroup[] = [];
 
-  /** @param maxBytes what the blocks may take; twice the live bytes leaves room for a rewrite's output. */
+  /** @param maxBytes what all of the engine's blocks may take, garbage and copies included */
   constructor(placement: Placement, maxBytes: number) {
-    this.#placement = placement;
-    this.#heap = new GenerationalHeap({ maxBytes, name: placement });
-    this.memory = this.#heap.memory;
+    this.placement = placement;
+    this.heap = new GenerationalHeap({ maxBytes, name: placement.name });
   }
 
-  openGroup(): BlockGroup {
-    if (this.#placement === 'single') {
-      return { generation: ONE_FOR_ALL, refs: new Int32Array(1 << 12), blocks: 0 };
-    }
-    return { generation: this.#heap.newGeneration({ liveThreshold: 0 }), refs: undefined, blocks: 0 };
-  }
-
-  /** @returns a ref that stays valid until its group ends. */
-  allocate(group: BlockGroup, byteLength: number): Ref {
-    if (this.#ended.length > 0) this.#freeSome();
-    const ref = this.#heap.allocate(byteLength, group.generation);
-    if (group.refs !== undefined) {
-      if (group.blocks === group.refs.length) group.refs = doubled(group.refs);
-      group.refs[group.blocks] = ref;
-    }
-    group.blocks++;
-    return ref;
+  /** @param site what the runs of the new group are, for a placement that learns */
+  openWords(site: string): ArenaWords {
+    return new ArenaWords(this, this.placement.open(this.heap), this.heap.site(site));
   }
 
   /** Ends a group: at once where it has its generation, else block by block with the allocations that follow. */
-  endGroup(group: BlockGroup): void {
-    if (group.refs === undefined) this.#heap.releaseGeneration(group.generation);
+  end(generation: Generation | undefined, group: EndedGroup): void {
+    if (this.placement.releasesGroups && generation !== undefined) this.heap.releaseGeneration(generation);
     else this.#ended.push(group);
   }
 
-  /** Where a block's header lies, until the next call that allocates: see `SlabMemory`. */
-  addressOf(ref: number): number {
-    return this.#heap.addressOf(ref);
-  }
-
-  byteLength(ref: number): number {
-    return this.#heap.byteLength(ref);
-  }
-
-  /** Index of the payload's first word in `memory.i32` of its slab. */
-  wordAt(address: number): number {
-    return ((address & this.memory.slabMask) << this.memory.wordShift) + 2;
-  }
-
-  /** The slab of an address as a Buffer, for text. */
-  bufferAt(address: number): Buffer {
-    const slab = address >>> this.memory.slabShift;
-    const bytes = this.memory.u8[slab]!;
-    let buffer = this.#buffers[slab];
-    if (buffer === undefined || buffer.buffer !== bytes.buffer || buffer.byteOffset !== bytes.byteOffset) {
-      buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      this.#buffers[slab] = buffer;
+  /** To be called before each allocation: frees some blocks of groups that are over. */
+  freeSome(): void {
+    const ended = this.#ended;
+    for (let left = FREES_PER_ALLOCATION; left > 0 && ended.length > 0; left--) {
+      if (!ended[0]!.freeOne()) ended.shift();
     }
-    return buffer;
-  }
-
-  /** Index of the payload's first byte in `bufferAt`. */
-  byteAt(address: number): number {
-    return ((address & this.memory.slabMask) << this.memory.unitShift) + 8;
   }
 
   offHeap(): OffHeapBytes {
-    const { committed, used } = this.#heap.bytes;
+    const { committed, used } = this.heap.bytes;
     return { committed, used };
   }
 
   /** rolp's own pauses since the last call. */
-  takeStopWork(): StopWork[] {
-    const taken: StopWork[] = [];
-    const lost = this.#heap.pauses.drain((kind, pauseNs) => taken.push({ kind, pauseNs }));
-    if (lost > 0) throw new Error(`${lost} pauses of rolp's were lost: take them more often`);
-    return taken;
+  takeStopWork(): StopWorkLog {
+    const pauses: { kind: string; pauseNs: number }[] = [];
+    const lost = this.heap.pauses.drain((kind, pauseNs) => pauses.push({ kind, pauseNs }));
+    return { pauses, lost };
   }
 
   /** For the comparison of `arena` with `single`. */
   stats(): Record<string, number> {
-    const { totals, cycle, bytes } = this.#heap.stats();
+    const { totals, cycle, bytes } = this.heap.stats();
     return {
       heapCycles: cycle,
       bytesAllocated: totals.bytesAllocated,
@@ -124,24 +72,46 @@ export class ArenaHeap {
 
   /** Walks everything. @throws HeapInvariantError */
   verify(): void {
-    this.#heap.verify();
-  }
-
-  #freeSome(): void {
-    let left = FREES_PER_ALLOCATION;
-    while (left > 0 && this.#ended.length > 0) {
-      const group = this.#ended[0]!;
-      while (left > 0 && group.blocks > 0) {
-        this.#heap.free(group.refs![--group.blocks]!);
-        left--;
-      }
-      if (group.blocks === 0) this.#ended.shift();
-    }
+    this.heap.verify();
   }
 }
 
-function doubled(refs: Int32Array): Int32Array {
-  const longer = new Int32Array(refs.length * 2);
-  longer.set(refs);
-  return longer;
+/** A group's runs of words, each a block of the heap; a run's name is its ref. */
+export class ArenaWords implements WordStore {
+  words: Int32Array = new Int32Array(0);
+  doubles: Float64Array = new Float64Array(0);
+  readonly generation: Generation | undefined;
+  readonly #arena: ArenaHeap;
+  readonly #site: SiteId;
+
+  constructor(arena: ArenaHeap, generation: Generation | undefined, site: SiteId) {
+    this.#arena = arena;
+    this.generation = generation;
+    this.#site = site;
+  }
+
+  allocate(words: number): number {
+    this.#arena.freeSome();
+    return this.#arena.heap.allocate(4 * words, this.generation, this.#site);
+  }
+
+  /** By address, as inner loops do (docs/heap.md): the heap's `view` would make an object a call. */
+  locate(run: number): number {
+    const { heap } = this.#arena;
+    const { memory } = heap;
+    const address = heap.addressOf(run as Ref);
+    const slab = address >>> memory.slabShift;
+    this.words = memory.i32[slab]!;
+    this.doubles = memory.f64[slab]!;
+    return heap.payloadAt(address) >>> 2;
+  }
+
+  free(run: number): void {
+    this.#arena.heap.free(run);
+  }
+
+  /** @param group frees the runs one by one, if that is how they end */
+  end(group: EndedGroup): void {
+    this.#arena.end(this.generation, group);
+  }
 }

@@ -12,6 +12,13 @@ export interface StopWork {
   readonly pauseNs: number;
 }
 
+/** The stop work between two looks at it. */
+export interface StopWorkLog {
+  readonly pauses: readonly StopWork[];
+  /** How many more there were that the log had no room for. */
+  readonly lost: number;
+}
+
 /**
  * One variant of a workload's engine. Variants of a workload differ in where their data lives and in nothing
  * else: for the same operations they give the same answers.
@@ -32,7 +39,7 @@ export interface Engine {
   /** What lies outside V8's heap; absent where the engine has nothing there. */
   offHeap?(): OffHeapBytes;
   /** The stop work since the last call; absent where the engine has none. */
-  takeStopWork?(): StopWork[];
+  takeStopWork?(): StopWorkLog | undefined;
   /** Figures of the engine itself, for the report. Cheap enough to be called once a second. */
   stats?(): Record<string, number>;
 }

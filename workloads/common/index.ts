@@ -4,8 +4,18 @@
  *
  * What may not live here: anything that knows how one of the engines stores its data, or how time is taken.
  */
-export { ArenaHeap, type BlockGroup, type Placement } from './arena.js';
+export { ArenaHeap, type ArenaWords, type EndedGroup } from './arena.js';
 export { mixFloat, mixInt, mixString } from './checksum.js';
 export { type Corpus, loadCorpus, loadPointers, type PointerGraph } from './corpus.js';
-export type { Engine, OffHeapBytes, Prepared, StopWork, Workload, WorkloadOptions } from './engine.js';
+export type {
+  Engine,
+  OffHeapBytes,
+  Prepared,
+  StopWork,
+  StopWorkLog,
+  Workload,
+  WorkloadOptions,
+} from './engine.js';
+export { ARENA, type Placement, SINGLE } from './placement.js';
+export { TypedWords, type WordStore } from './words.js';
 export { invertibleHash, Latest, ScrambledZipfian, Zipfian } from './ycsb.js';

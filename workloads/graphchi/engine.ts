@@ -1,4 +1,4 @@
-import type { Engine, OffHeapBytes, StopWork } from '../common/index.js';
+import type { Engine, OffHeapBytes, StopWorkLog } from '../common/index.js';
 import type { ShardedGraph } from './graph.js';
 import { initialEdge, initialVertex, type ProgramName, SWEEPS } from './programs.js';
 
@@ -22,7 +22,7 @@ export interface BatchStore {
   end(): void;
   close(): void;
   offHeap?(): OffHeapBytes;
-  takeStopWork?(): StopWork[];
+  takeStopWork?(): StopWorkLog;
   stats?(): Record<string, number>;
 }
 
@@ -71,8 +71,8 @@ export class GraphEngine implements Engine {
     return this.#store.offHeap?.() ?? { committed: 0, used: 0 };
   }
 
-  takeStopWork(): StopWork[] {
-    return this.#store.takeStopWork?.() ?? [];
+  takeStopWork(): StopWorkLog | undefined {
+    return this.#store.takeStopWork?.();
   }
 
   stats(): Record<string, number> {

@@ -4,19 +4,22 @@
  * What may not live here: how time is taken, and what another workload needs.
  */
 import {
+  ARENA,
   type Engine,
   loadPointers,
   type Prepared,
+  SINGLE,
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
-import { ArenaBatches } from './arena.js';
+import { ArenaBatchHome } from './arena.js';
 import { GraphEngine } from './engine.js';
+import { FlatBatches, longestBatch } from './flat.js';
 import { FloorBatches } from './floor.js';
 import { rmat, ShardedGraph } from './graph.js';
 import { HeapBatches } from './heap.js';
 import type { ProgramName } from './programs.js';
-import { TypedBatches } from './typed.js';
+import { TypedBatchHome } from './typed.js';
 
 export { GraphEngine } from './engine.js';
 export { type EdgeList, rmat, ShardedGraph } from './graph.js';
@@ -37,16 +40,29 @@ const MIXES: Record<string, { program: ProgramName; graph: 'rmat' | 'wordnet' }>
   'components-wordnet': { program: 'components', graph: 'wordnet' },
 };
 
+/** A block's header and its share of the table of refs. */
+const BLOCK_BYTES = 8 + 4;
+
+/** What an operator would give the engine: a quarter over the longest batch. The same for all placements. */
+function arenaBytes(graph: ShardedGraph): number {
+  const { vertices, edges, words } = longestBatch(graph);
+  return 16 * 2 ** 20 + Math.ceil(1.25 * (4 * words + BLOCK_BYTES * (vertices + edges)));
+}
+
 /** @throws RangeError for an unknown variant. */
 export function openGraphchi(variant: string, graph: ShardedGraph, program: ProgramName): Engine {
   switch (variant) {
     case 'heap':
       return new GraphEngine(graph, program, new HeapBatches(graph, program));
-    case 'typed':
-      return new GraphEngine(graph, program, new TypedBatches(graph, program));
+    case 'typed': {
+      const home = new TypedBatchHome(longestBatch(graph).words);
+      return new GraphEngine(graph, program, new FlatBatches(graph, program, home));
+    }
     case 'single':
-    case 'arena':
-      return new GraphEngine(graph, program, new ArenaBatches(graph, program, variant));
+    case 'arena': {
+      const home = new ArenaBatchHome(variant === 'arena' ? ARENA : SINGLE, arenaBytes(graph));
+      return new GraphEngine(graph, program, new FlatBatches(graph, program, home));
+    }
     case 'floor':
       return new GraphEngine(graph, program, new FloorBatches(graph));
     default:

@@ -1,4 +1,4 @@
-import { type Engine, mixFloat, mixInt, type OffHeapBytes, type StopWork } from '../common/index.js';
+import { type Engine, mixFloat, mixInt, type OffHeapBytes, type StopWorkLog } from '../common/index.js';
 import type { Hit, SearchAnswer } from './ranking.js';
 import { DELETE, type Requests, SEARCH_AND, SEARCH_OR, UPDATE } from './requests.js';
 
@@ -59,7 +59,7 @@ export interface SegmentStore<S extends SegmentInfo> {
   drop(segments: readonly S[]): void;
   close(): void;
   offHeap?(): OffHeapBytes;
-  takeStopWork?(): StopWork[];
+  takeStopWork?(): StopWorkLog;
   stats?(): Record<string, number>;
 }
 
@@ -145,8 +145,8 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
     return this.#store.offHeap?.() ?? { committed: 0, used: 0 };
   }
 
-  takeStopWork(): StopWork[] {
-    return this.#store.takeStopWork?.() ?? [];
+  takeStopWork(): StopWorkLog | undefined {
+    return this.#store.takeStopWork?.();
   }
 
   stats(): Record<string, number> {

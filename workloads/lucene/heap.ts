@@ -8,6 +8,7 @@ import {
   type SegmentStore,
 } from './engine.js';
 import { bm25, inverseDocumentFrequency, type SearchAnswer, TopHits } from './ranking.js';
+import { SteppedRewrite } from './rewrite.js';
 import { MAX_TERM_LENGTH, tokenise } from './tokens.js';
 
 /**
@@ -182,73 +183,41 @@ function phraseScore(found: Posting[], terms: QueryTerm[], length: number, meanL
   return bm25(idf, frequency, length, meanLength);
 }
 
-class HeapRewrite implements Rewrite<HeapSegment> {
-  readonly inputs: readonly HeapSegment[];
+class HeapRewrite extends SteppedRewrite<HeapSegment> {
   readonly output: HeapSegment;
   readonly #isLive: (doc: StoredDoc) => boolean;
-  /** For each input, its documents' new numbers; -1 for the dead. */
-  readonly #renumbered: number[][];
-  #input = 0;
-  #doc = 0;
   #lists: Iterator<[string, Posting[]]> | undefined;
   #list: [string, Posting[]] | undefined;
   #entry = 0;
 
   constructor(inputs: readonly HeapSegment[], level: number, isLive: (doc: StoredDoc) => boolean) {
-    this.inputs = inputs;
+    super(inputs);
     this.output = new HeapSegment(level);
     this.#isLive = isLive;
-    this.#renumbered = inputs.map(() => []);
   }
 
-  step(units: number): boolean {
-    let left = units;
-    while (left > 0 && this.#doc >= 0) left = this.#copyDocs(left);
-    while (left > 0 && this.#input < this.inputs.length) left = this.#copyPostings(left);
-    return this.#doc < 0 && this.#input >= this.inputs.length;
+  protected copyDoc(input: HeapSegment, doc: number): number {
+    const stored = input.stored[doc]!;
+    if (!this.#isLive(stored)) return -1;
+    this.output.tokens += stored.length;
+    return this.output.stored.push(stored) - 1;
   }
 
-  #copyDocs(units: number): number {
-    const { stored } = this.inputs[this.#input]!;
-    const numbers = this.#renumbered[this.#input]!;
-    const end = Math.min(stored.length, this.#doc + units);
-    const left = units - (end - this.#doc);
-    for (; this.#doc < end; this.#doc++) {
-      const doc = stored[this.#doc]!;
-      numbers.push(this.#isLive(doc) ? this.output.stored.push(doc) - 1 : -1);
-      if (numbers.at(-1) !== -1) this.output.tokens += doc.length;
-    }
-    if (end === stored.length) {
-      this.#doc = 0;
-      if (++this.#input === this.inputs.length) {
-        this.#doc = -1;
-        this.#input = 0;
-      }
-    }
-    return left;
-  }
-
-  #copyPostings(units: number): number {
-    this.#lists ??= this.inputs[this.#input]!.terms.entries();
+  protected copyPosting(input: HeapSegment, renumbered: Int32Array): boolean {
+    this.#lists ??= input.terms.entries();
     this.#list ??= this.#lists.next().value;
     if (this.#list === undefined) {
       this.#lists = undefined;
-      this.#input++;
-      return units;
+      return false;
     }
     const [term, postings] = this.#list;
-    const numbers = this.#renumbered[this.#input]!;
-    const end = Math.min(postings.length, this.#entry + units);
-    const left = units - (end - this.#entry);
-    for (; this.#entry < end; this.#entry++) {
-      const { doc, positions } = postings[this.#entry]!;
-      const moved = numbers[doc]!;
-      if (moved !== -1) this.output.add(term, { doc: moved, positions: positions.slice() });
-    }
-    if (end === postings.length) {
+    const { doc, positions } = postings[this.#entry++]!;
+    const moved = renumbered[doc]!;
+    if (moved !== -1) this.output.add(term, { doc: moved, positions: positions.slice() });
+    if (this.#entry === postings.length) {
       this.#list = undefined;
       this.#entry = 0;
     }
-    return left;
+    return true;
   }
 }

@@ -5,32 +5,43 @@
  * What may not live here: how time is taken, and what another workload needs.
  */
 import {
+  ARENA,
   type Engine,
   loadCorpus,
   type Prepared,
+  SINGLE,
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
-import { ArenaStore } from './arena.js';
+import { ArenaPostings } from './arena.js';
 import { DEFAULT_POLICY, LuceneEngine, type LucenePolicy } from './engine.js';
+import { FlatStore } from './flat.js';
 import { LuceneFloor } from './floor.js';
 import { HeapStore } from './heap.js';
+import { MiniSearchEngine } from './minisearch.js';
 import { Requests } from './requests.js';
-import { TypedStore } from './typed.js';
+import { TypedPostings } from './typed.js';
 
 export { LuceneEngine, type LucenePolicy } from './engine.js';
+export type { MiniSearchEngine } from './minisearch.js';
 export { bm25, inverseDocumentFrequency, type SearchAnswer, TOP_HITS } from './ranking.js';
-export { Requests, SEARCH_AND, SEARCH_OR, SEARCH_PHRASE } from './requests.js';
+export { DELETE, Requests, SEARCH_AND, SEARCH_OR, SEARCH_PHRASE, UPDATE } from './requests.js';
 export { type Token, TokenScanner, tokenise } from './tokens.js';
 
 /** What a document costs in the variant `heap`, measured: about ten postings of 105 bytes and its own object. */
 const HEAP_BYTES_PER_DOCUMENT = 1200;
 
-export const LUCENE_VARIANTS = ['heap', 'typed', 'single', 'arena', 'floor'] as const;
+export const LUCENE_VARIANTS = ['heap', 'minisearch', 'typed', 'single', 'arena', 'floor'] as const;
 
-/** Room for postings of live and dead documents and for one merge of them all; the same for both variants. */
+/**
+ * Bytes that a document's postings take at the worst moment, measured: a merge of nearly all, its inputs still
+ * there, and the dead ones among them.
+ */
+const PEAK_BYTES_PER_DOCUMENT = 1200;
+
+/** What an operator would give the store: a quarter over what lives in it. The same for all placements. */
 function arenaBytes(documents: number): number {
-  return Math.max(64 * 2 ** 20, documents * 2000);
+  return Math.max(32 * 2 ** 20, Math.ceil(1.25 * documents * PEAK_BYTES_PER_DOCUMENT));
 }
 
 /** @throws RangeError for an unknown variant. */
@@ -39,15 +50,18 @@ export function openLucene(
   requests: Requests,
   policy: LucenePolicy = DEFAULT_POLICY,
 ): Engine {
+  const { documents } = requests;
   switch (variant) {
     case 'heap':
       return new LuceneEngine(requests, new HeapStore(), policy);
+    case 'minisearch':
+      return new MiniSearchEngine(requests);
     case 'typed':
-      return new LuceneEngine(requests, new TypedStore(requests.documents), policy);
+      return new LuceneEngine(requests, new FlatStore(new TypedPostings(), documents), policy);
     case 'single':
     case 'arena': {
-      const store = new ArenaStore(variant, requests.documents, arenaBytes(requests.documents));
-      return new LuceneEngine(requests, store, policy);
+      const home = new ArenaPostings(variant === 'arena' ? ARENA : SINGLE, arenaBytes(documents));
+      return new LuceneEngine(requests, new FlatStore(home, documents), policy);
     }
     case 'floor':
       return new LuceneFloor(requests);
@@ -56,17 +70,22 @@ export function openLucene(
   }
 }
 
+/** The stream of requests for an index of that size. */
+export function openRequests({ heapMb, streamOps, seed }: WorkloadOptions): Requests {
+  const documents = Math.max(1000, Math.round((heapMb * 1e6) / HEAP_BYTES_PER_DOCUMENT));
+  return new Requests(loadCorpus(), documents, streamOps, seed);
+}
+
 export const lucene: Workload = {
   name: 'lucene',
   mixes: ['80-20'],
   variants: LUCENE_VARIANTS,
-  incomparable: ['floor'],
+  incomparable: ['minisearch', 'floor'],
   prepare(options: WorkloadOptions): Prepared {
-    const documents = Math.max(1000, Math.round((options.heapMb * 1e6) / HEAP_BYTES_PER_DOCUMENT));
-    const requests = new Requests(loadCorpus(), documents, options.streamOps, options.seed);
+    const requests = openRequests(options);
     return {
       open: (variant) => openLucene(variant, requests),
-      facts: { documents, streamMb: Math.round(requests.bytes / 1e6) },
+      facts: { documents: requests.documents, streamMb: Math.round(requests.bytes / 1e6) },
     };
   },
 };

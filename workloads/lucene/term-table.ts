@@ -1,6 +1,9 @@
+/** No posting: postings' names are above it. */
+export const NONE = 0;
+
 /**
  * Terms of one segment by their letters: open addressing over typed arrays, letters in one pool. A term is a
- * number from 0 in order of first sight, and leads to its postings by the first and last record's place.
+ * number from 0 in order of first sight, and leads to its postings by the first and last one's name.
  */
 export class TermTable {
   count = 0;
@@ -40,7 +43,7 @@ export class TermTable {
     }
   }
 
-  /** The same, adding the term if it is new. Its postings are then empty: `first` is -1. */
+  /** The same, adding the term if it is new. Its postings are then empty: `first` is NONE. */
   intern(bytes: Uint8Array, start: number, end: number, hash: number): number {
     const found = this.find(bytes, start, end, hash);
     return found === -1 ? this.#add(bytes, start, end, hash) : found;
@@ -69,7 +72,7 @@ export class TermTable {
     const term = this.count++;
     this.#hashes[term] = hash;
     this.#starts[term + 1] = own + end - start;
-    this.first[term] = -1;
+    this.first[term] = NONE;
     this.#place(term, hash);
     return term;
   }
