@@ -7,6 +7,7 @@ export default defineConfig({
   // The workloads import the package by its name; the tests run them on the sources.
   resolve: {
     alias: {
+      'rolp/cache': new URL('./src/cache/index.ts', import.meta.url).pathname,
       'rolp/heap': new URL('./src/heap/index.ts', import.meta.url).pathname,
       'rolp/profiler': new URL('./src/profiler/index.ts', import.meta.url).pathname,
     },

@@ -3,8 +3,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as hdr from 'hdr-histogram-js';
-import type { Addon } from '../../src/base/addon.js';
 import type { Engine } from '../../workloads/common/index.js';
+import { loadAddon } from './addon.js';
 import { closedLoop, openLoop, type Schedule, Server } from './loops.js';
 import { PauseRecorder } from './pauses.js';
 import { LATENCY_UNIT_MS, type Pause, type ProcessResult, type ProcessSpec, type Sample } from './spec.js';
@@ -23,6 +23,7 @@ async function main(spec: ProcessSpec): Promise<void> {
   const loadStart = performance.now();
   engine.load();
   const loadMs = performance.now() - loadStart;
+  engine.takeStopWork?.();
   const run = new Run(spec, engine, new PauseRecorder(await loadAddon()));
   const figures = spec.phase === 'closed' ? await run.closed() : await run.open();
   const result: ProcessResult = {
@@ -42,12 +43,6 @@ async function main(spec: ProcessSpec): Promise<void> {
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
-}
-
-/** From the built package, so that its own paths hold. */
-async function loadAddon(): Promise<Addon> {
-  const base = new URL('../../../dist/base/index.js', import.meta.url);
-  return ((await import(base.href)) as { loadAddon(): Addon }).loadAddon();
 }
 
 type Figures = Omit<ProcessResult, 'spec' | 'nodeVersion' | 'v8Version' | 'facts' | 'loadMs' | 'engineStats'>;
@@ -76,7 +71,7 @@ class Run {
     await closedLoop(this.#server, this.#spec.warmupSeconds * 1000, (now) => this.#tick(now));
     const begin = this.#begin();
     await closedLoop(this.#server, this.#spec.seconds * 1000, (now) => this.#tick(now));
-    return { ...this.#finish(begin), valid: true };
+    return { ...this.#finish(begin), checksums: this.#server.checksums };
   }
 
   async open(): Promise<Figures> {
@@ -99,15 +94,32 @@ class Run {
     await openLoop(this.#server, scheduleFrom(begin.atMs), end, onLatency, tick);
     const figures = this.#finish(begin);
     const late = figures.backlogMs.slice(-Math.max(2, Math.ceil(this.#spec.seconds / 4)));
+    const backlog =
+      Math.max(0, ...late) < BACKLOG_LIMIT_MS ? '' : 'its backlog does not go away: lower --rate';
     return {
       ...figures,
-      valid: Math.max(0, ...late) < BACKLOG_LIMIT_MS,
+      ...reasonOf([backlog, lossIn(figures.pausesLost)]),
+      ...(await this.#burst()),
       latency: hdr.encodeIntoCompressedBase64(latency),
       warmupLatency: hdr.encodeIntoCompressedBase64(warmup),
+      checksums: this.#server.checksums,
+    };
+  }
+
+  /** Throughput of a store that has been in use for a while, after all else was measured. */
+  async #burst(): Promise<{ burstThroughput?: number }> {
+    const seconds = this.#spec.burstSeconds ?? 0;
+    if (seconds === 0) return {};
+    const [operations, start] = [this.#server.operations, performance.now()];
+    await closedLoop(this.#server, seconds * 1000, () => void this.#engine.takeStopWork?.());
+    return {
+      burstThroughput: ((this.#server.operations - operations) / (performance.now() - start)) * 1000,
     };
   }
 
   #begin(): { atMs: number; operations: number; cpu: NodeJS.CpuUsage } {
+    // What the warm-up still owes is told as its own.
+    this.#tick(performance.now());
     this.#delay.enable();
     this.#leastLag = Number.POSITIVE_INFINITY;
     this.#backlog.length = 0;
@@ -115,7 +127,11 @@ class Run {
     return { atMs: performance.now(), operations: this.#server.operations, cpu: process.cpuUsage() };
   }
 
-  #finish(begin: { atMs: number; operations: number; cpu: NodeJS.CpuUsage }): Omit<Figures, 'valid'> {
+  #finish(begin: {
+    atMs: number;
+    operations: number;
+    cpu: NodeJS.CpuUsage;
+  }): Omit<Figures, 'checksums' | 'invalidBecause'> {
     const cpu = process.cpuUsage(begin.cpu);
     const now = performance.now();
     const seconds = (now - begin.atMs) / 1000;
@@ -131,6 +147,7 @@ class Run {
       operations,
       throughput: operations / seconds,
       pauseSource: this.#pauses.source,
+      pausesLost: this.#pauses.lost,
       pauses: this.#pauses.pauses.map((pause: Pause) => ({ ...since(pause), ms: round(pause.ms) })),
       backlogMs: this.#backlog.map(round),
       eventLoopDelayMs: {
@@ -141,12 +158,11 @@ class Run {
       cpuMs: round((cpu.user + cpu.system) / 1000),
       peakRssMb: round(this.#peakRss / 1e6),
       samples: this.#samples.map(since),
-      checksums: this.#server.checksums,
     };
   }
 
   #tick(now: number): void {
-    this.#pauses.collect(now, this.#engine.takeStopWork?.() ?? []);
+    this.#pauses.collect(now, this.#engine.takeStopWork?.());
     const memory = process.memoryUsage();
     const offHeap = this.#engine.offHeap?.() ?? { committed: 0, used: 0 };
     this.#peakRss = Math.max(this.#peakRss, memory.rss);
@@ -162,6 +178,15 @@ class Run {
     this.#leastLag = Number.POSITIVE_INFINITY;
     this.#windowStart = now;
   }
+}
+
+function lossIn(lost: number): string {
+  return lost === 0 ? '' : `${lost} pauses came too fast to be recorded`;
+}
+
+function reasonOf(reasons: readonly string[]): { invalidBecause?: string } {
+  const invalidBecause = reasons.filter((reason) => reason !== '').join('; ');
+  return invalidBecause === '' ? {} : { invalidBecause };
 }
 
 function latencyHistogram(): hdr.Histogram {

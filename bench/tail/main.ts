@@ -5,26 +5,40 @@ import { join } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { estimate } from '../lib/compare.js';
 import { type NodeBinary, resolveNode } from '../lib/nodes.js';
+import { markdownOf } from './markdown.js';
 import { type BenchOptions, HELP, parseOptions } from './options.js';
-import { closedSpecs, type Group, groupsOf, LOAD_SHARE, openSpecs } from './plan.js';
+import { pausePicture } from './picture.js';
+import {
+  closedSpecs,
+  costOf,
+  type Group,
+  groupsOf,
+  LOAD_SHARE,
+  measuredSeconds,
+  mostRepeats,
+  openSpecs,
+  planText,
+} from './plan.js';
 import { writeReport } from './report.js';
 import { disagreements, RunFolder, runProcess } from './run.js';
+import { MOST_MINUTES, overheadSeconds } from './sizes.js';
 import { keyOf, type ProcessResult, type ProcessSpec } from './spec.js';
 import { arenaAgainstSingle, figuresOf, tableOf, titleOf } from './summary.js';
 import { workloadNamed } from './variants.js';
 import { verdictsOf } from './verdicts.js';
 
-/** Seconds that a process takes to start and fill its store, for the time left; learnt as processes finish. */
-const FIRST_GUESS_SECONDS = 4;
-
 async function main(options: BenchOptions): Promise<number> {
   const nodes = await Promise.all(options.nodes.map((asked) => resolveNode(asked, 'bench/out/nodes')));
-  const folder = new RunFolder(options.out ?? defaultFolder(), configOf(options, nodes));
   const groups = groupsOf(
     options,
     nodes.map(({ version }) => version),
   );
   if (groups.length === 0) throw new RangeError('none of the workloads has these variants and mixes');
+  if (options.plan) {
+    process.stdout.write(planText(groups));
+    return 0;
+  }
+  const folder = new RunFolder(options.out ?? defaultFolder(), configOf(options, nodes, groups));
   const bench = new Bench(options, nodes, groups, folder);
   console.error(`results go to ${folder.path}${folder.results.size > 0 ? ', which is gone on with' : ''}`);
   return bench.run();
@@ -34,13 +48,18 @@ function defaultFolder(): string {
   return join('bench/out', `tail-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`);
 }
 
-function configOf(options: BenchOptions, nodes: readonly NodeBinary[]): Record<string, unknown> {
-  const { out: _, nodes: __, ...rest } = options;
+function configOf(
+  options: BenchOptions,
+  nodes: readonly NodeBinary[],
+  groups: readonly Group[],
+): Record<string, unknown> {
+  const { out: _, nodes: __, plan: ___, ...rest } = options;
   const args = process.argv.slice(2).filter((arg, i, all) => arg !== '--out' && all[i - 1] !== '--out');
   return {
     ...rest,
     command: `npm run bench -- ${args.join(' ')}`,
     nodes: nodes.map(({ version }) => version),
+    sizes: Object.fromEntries(groups.map(({ workload, size }) => [workload, size])),
     machine: `${cpus().length} x ${cpus()[0]?.model ?? 'unknown CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
   };
 }
@@ -51,8 +70,11 @@ class Bench {
   readonly #groups: readonly Group[];
   readonly #folder: RunFolder;
   readonly #bar: SingleBar;
-  #left: number;
-  #overheadSeconds = FIRST_GUESS_SECONDS;
+  /** How much longer processes take than the plan has it. */
+  #slowness = 1;
+  #secondsLeft: number;
+  /** Repeats that were left out for want of time. */
+  #leftOut = 0;
 
   constructor(
     options: BenchOptions,
@@ -64,26 +86,45 @@ class Bench {
     this.#paths = new Map(nodes.map(({ version, path }) => [version, path]));
     this.#groups = groups;
     this.#folder = folder;
-    this.#left = groups.reduce((sum, group) => sum + group.variants.length * (1 + options.repeats), 0);
+    this.#secondsLeft = groups.reduce((sum, group) => sum + costOf(group).seconds, 0);
     const format = '{bar} {value}/{total} {what}, about {left} left';
     this.#bar = new SingleBar({ format, noTTYOutput: true, notTTYSchedule: 10_000, stream: process.stderr });
   }
 
   /** @returns the exit code: 1 if variants disagreed or a run was invalid. */
   async run(): Promise<number> {
-    this.#bar.start(this.#left, 0, { what: '', left: this.#timeLeft() });
+    const processes = this.#groups.reduce((sum, group) => sum + costOf(group).processes, 0);
+    this.#bar.start(processes, 0, { what: '', left: this.#timeLeft() });
     try {
-      for (const group of this.#groups) await this.#runGroup(group);
+      for (const node of this.#paths.keys()) {
+        await this.#runNode(this.#groups.filter((group) => group.node === node));
+      }
     } finally {
       this.#bar.stop();
     }
     return this.#conclude();
   }
 
-  async #runGroup(group: Group): Promise<void> {
-    const closed = await this.#runAll(closedSpecs(group, this.#options));
-    const rate = this.#options.rate ?? this.#rateFor(group, closed);
-    await this.#runAll(openSpecs(group, this.#options, rate));
+  /** All groups in turn, repeat by repeat: what the machine does in an hour meets all of them alike. */
+  async #runNode(groups: readonly Group[]): Promise<void> {
+    const end = performance.now() + MOST_MINUTES[this.#options.size] * 60_000;
+    const rates = new Map<Group, number>();
+    for (const group of groups) {
+      const closed = await this.#runAll(closedSpecs(group, this.#options.seed));
+      rates.set(group, group.rate ?? this.#rateFor(group, closed));
+    }
+    const repeats = mostRepeats(groups);
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      const specs = groups.flatMap((group) =>
+        openSpecs(group, this.#options.seed, rates.get(group)!, repeat),
+      );
+      const round = specs.reduce((sum, spec) => sum + plannedSeconds(spec), 0) * this.#slowness;
+      if (repeat > 0 && performance.now() + round * 1000 > end) {
+        this.#leftOut = repeats - repeat;
+        return;
+      }
+      await this.#runAll(specs);
+    }
   }
 
   #rateFor(group: Group, closed: readonly ProcessResult[]): number {
@@ -100,7 +141,7 @@ class Bench {
     for (const spec of specs) {
       this.#bar.update({ what: keyOf(spec), left: this.#timeLeft() });
       results.push(this.#folder.results.get(keyOf(spec)) ?? (await this.#runOne(spec)));
-      this.#left--;
+      this.#secondsLeft -= plannedSeconds(spec);
       this.#bar.increment({ what: keyOf(spec), left: this.#timeLeft() });
     }
     return results;
@@ -109,17 +150,14 @@ class Bench {
   async #runOne(spec: ProcessSpec): Promise<ProcessResult> {
     const start = performance.now();
     const result = await runProcess(spec, this.#paths.get(spec.node)!);
-    const overhead = (performance.now() - start) / 1000 - spec.seconds - spec.warmupSeconds;
-    this.#overheadSeconds += (overhead - this.#overheadSeconds) / 4;
+    const slowness = (performance.now() - start) / 1000 / plannedSeconds(spec);
+    this.#slowness += (slowness - this.#slowness) / 8;
     this.#folder.add(result);
     return result;
   }
 
   #timeLeft(): string {
-    const { closedSeconds, openSeconds, warmupSeconds, repeats } = this.#options;
-    const mean =
-      (closedSeconds + repeats * openSeconds) / (1 + repeats) + warmupSeconds + this.#overheadSeconds;
-    const seconds = Math.round(this.#left * mean);
+    const seconds = Math.max(0, Math.round(this.#secondsLeft * this.#slowness));
     return seconds >= 90 ? `${Math.round(seconds / 60)} min` : `${seconds} s`;
   }
 
@@ -132,42 +170,71 @@ class Bench {
     process.stdout.write(text);
     writeFileSync(join(this.#folder.path, 'summary.txt'), text);
     writeReport(this.#folder.path, this.#folder.config, sections);
+    writeFileSync(join(this.#folder.path, 'table.md'), markdownOf(this.#folder.config, sections));
+    writeFileSync(join(this.#folder.path, 'pauses.svg'), pausePicture(sections));
     return sections.some((section) => section.wrong) ? 1 : 0;
   }
 
   #sectionOf(group: Group, results: readonly ProcessResult[]): { text: string; wrong: boolean } {
     const figures = figuresOf(group, results);
     const differing = disagreements(results, workloadNamed(group.workload).incomparable);
-    const invalid = results.filter((result) => !result.valid).map(({ spec }) => keyOf(spec));
+    const invalid = results.filter(({ invalidBecause }) => invalidBecause !== undefined);
     let text = `\n${titleOf(group, figures)}\n${tableOf(figures)}\n`;
     if (differing.length === 0) text += 'answers: the same in all comparable variants\n';
     for (const sentence of differing) text += `ANSWERS DIFFER: ${sentence}\n`;
-    for (const key of invalid) text += `INVALID: ${key}: its backlog does not go away; lower --rate\n`;
+    for (const { spec, invalidBecause } of invalid) text += `INVALID: ${keyOf(spec)}: ${invalidBecause}\n`;
     text += arenaAgainstSingle(results);
-    if (this.#options.size === 'full')
+    if (this.#options.size !== 'quick')
       text += verdictsOf(group, results)
         .map((line) => `${line}\n`)
         .join('');
-    return { text, wrong: differing.length > 0 || invalid.length > 0 };
+    const { incomparable } = workloadNamed(group.workload);
+    // A library that does not keep up with the others' rate is told of, and is no fault of the run.
+    const faulty = invalid.some(({ spec }) => !incomparable.includes(spec.engine));
+    return { text, wrong: differing.length > 0 || faulty };
   }
 
   #footer(): string {
-    const repeats = estimate(Array.from({ length: this.#options.repeats }, (_, i) => i));
-    const sure = `[low, high] holds the median of ${this.#options.repeats} repeats with ${Math.round(repeats.confidence * 100)} %`;
-    const note = this.#options.size === 'quick' ? 'indicative: one short run, no verdict' : sure;
-    return `\n${note}; '-': fewer than 10 samples beyond. Pauses: V8's and rolp's own together.\n`;
+    const repeats = mostRepeats(this.#groups) - this.#leftOut;
+    const { confidence } = estimate(Array.from({ length: repeats }, (_, i) => i));
+    const sure = `[low, high] holds the median of ${repeats} repeats with ${Math.round(confidence * 100)} %`;
+    const note = {
+      quick: 'indicative: one short run, no verdict',
+      medium: `indicative: smaller than --full; ${sure}`,
+      full: sure,
+    }[this.#options.size];
+    const left = this.#leftOut === 0 ? '' : `${this.#leftOut} repeats were left out: the time was over. `;
+    return `\n${left}${note}; '-': fewer than 10 samples beyond. Pauses: V8's and rolp's own together.\n`;
   }
+}
+
+/** A process's seconds as planned. */
+function plannedSeconds(spec: ProcessSpec): number {
+  return measuredSeconds(spec) + overheadSeconds(spec.workload, spec.heapMb);
 }
 
 function isOf(group: Group, spec: ProcessSpec): boolean {
   return group.node === spec.node && group.workload === spec.workload && group.mix === spec.mix;
 }
 
+/** Told apart here: the service is a bench of its own, with its own options. */
+async function service(args: readonly string[]): Promise<number> {
+  const { runService } = await import('../service/main.js');
+  return runService(args);
+}
+
 try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options === 'help') process.stdout.write(HELP);
-  else process.exitCode = await main(options);
+  const [first, ...others] = process.argv.slice(2);
+  if (first === 'service') process.exitCode = await service(others);
+  else process.exitCode = await run();
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 2;
+}
+
+async function run(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options !== 'help') return main(options);
+  process.stdout.write(HELP);
+  return 0;
 }

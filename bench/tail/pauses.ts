@@ -1,10 +1,12 @@
 import { GCProfiler } from 'node:v8';
-import type { StopWork } from '../../workloads/common/index.js';
+import type { StopWorkLog } from '../../workloads/common/index.js';
 import type { Pause, PauseKind } from './spec.js';
 
 interface PauseAddon {
   recordPauses(capacity: number, nowMs: number): void;
   takePauses(): Float64Array;
+  /** How many were overwritten since the last take. */
+  pausesDropped(): number;
 }
 
 /** Columns of what `takePauses` returns: kind, start, ns, the sampler's share, heap before, after. */
@@ -15,6 +17,8 @@ const RING = 1 << 16;
 export class PauseRecorder {
   readonly source: 'addon' | 'v8.GCProfiler';
   readonly pauses: Pause[] = [];
+  /** Pauses of V8 or of the engine that nobody recorded. */
+  lost = 0;
   readonly #addon: PauseAddon | undefined;
   #profiler: GCProfiler | undefined;
 
@@ -34,10 +38,14 @@ export class PauseRecorder {
   }
 
   /** Takes over what has happened since the last call. Once a second, so that little has to be kept aside. */
-  collect(nowMs: number, stopWork: readonly StopWork[]): void {
-    if (this.#addon !== undefined) this.#collectFromAddon(this.#addon.takePauses());
+  collect(nowMs: number, stopWork: StopWorkLog | undefined): void {
+    if (this.#addon !== undefined) this.#collectFromAddon(this.#addon);
     else this.#collectFromProfiler(nowMs);
-    for (const work of stopWork) this.pauses.push({ kind: 'rolp', atMs: nowMs, ms: work.pauseNs / 1e6 });
+    if (stopWork === undefined) return;
+    this.lost += stopWork.lost;
+    for (const { pauseNs } of stopWork.pauses) {
+      this.pauses.push({ kind: 'rolp', atMs: nowMs, ms: pauseNs / 1e6 });
+    }
   }
 
   stop(): void {
@@ -46,7 +54,10 @@ export class PauseRecorder {
     this.#profiler = undefined;
   }
 
-  #collectFromAddon(rows: Float64Array): void {
+  #collectFromAddon(addon: PauseAddon): void {
+    // Before the take, which begins a new count.
+    this.lost += addon.pausesDropped();
+    const rows = addon.takePauses();
     for (let at = 0; at < rows.length; at += COLUMNS) {
       this.pauses.push({ kind: kindOfType(rows[at]!), atMs: rows[at + 1]!, ms: rows[at + 2]! / 1e6 });
     }

@@ -1,4 +1,5 @@
 import type { BenchOptions } from './options.js';
+import { overheadSeconds, type RunSize, type Size, sizeOf } from './sizes.js';
 import type { ProcessSpec } from './spec.js';
 import { type BenchVariant, variantsOf, workloadNamed } from './variants.js';
 
@@ -6,82 +7,164 @@ import { type BenchVariant, variantsOf, workloadNamed } from './variants.js';
 export const LOAD_SHARE = 0.6;
 const STREAM_OPS = 200_000;
 
-const QUICK_VARIANTS = ['heap', 'arena', 'floor'];
-const QUICK_MIXES: Record<string, string[]> = {
-  lucene: ['80-20'],
-  cassandra: ['WI'],
-  graphchi: ['pagerank'],
+/** Empty: every variant. */
+const VARIANTS: Record<Size, readonly string[]> = {
+  quick: ['heap', 'arena', 'floor'],
+  medium: ['heap', 'heap-semi64', 'typed', 'single', 'arena', 'floor'],
+  full: [],
 };
-const FULL_MIXES: Record<string, string[]> = {
-  lucene: ['80-20'],
-  cassandra: ['WI', 'WR', 'RI'],
-  graphchi: ['pagerank', 'components'],
+
+/** Mixes of each workload: the first has all repeats, and verdicts at --full; the others are looked at once. */
+const MIXES: Record<Size, Record<string, readonly string[]>> = {
+  quick: { lucene: ['80-20'], cassandra: ['WI'], graphchi: ['pagerank'] },
+  medium: { lucene: ['80-20'], cassandra: ['WI'], graphchi: ['pagerank'] },
+  full: { lucene: ['80-20'], cassandra: ['WI', 'WR', 'RI'], graphchi: ['pagerank', 'components'] },
 };
+const SIDE_VARIANTS = ['heap', 'arena'];
+
+/** What no verdict is about is run once, for its figures. */
+const ONCE = ['lru-cache', 'map-of-buffers', 'minisearch'];
+
+export interface PlannedVariant extends BenchVariant {
+  readonly repeats: number;
+}
 
 /** One workload under one mix on one Node: what is compared with each other. */
 export interface Group {
   readonly workload: string;
   readonly mix: string;
   readonly node: string;
-  readonly variants: readonly BenchVariant[];
+  readonly size: RunSize;
+  /** Operations a second of the open loop, where the user says. */
+  readonly rate: number | undefined;
+  readonly variants: readonly PlannedVariant[];
 }
 
 export function groupsOf(options: BenchOptions, nodeVersions: readonly string[]): Group[] {
   const groups: Group[] = [];
   for (const node of nodeVersions) {
     for (const name of options.workloads) {
-      const workload = workloadNamed(name);
-      const chosen = options.mixes.filter((mix) => workload.mixes.includes(mix));
-      const fallback = (options.size === 'full' ? FULL_MIXES : QUICK_MIXES)[name]!;
-      const mixes = options.mixes.length === 0 ? fallback : chosen;
-      const variants = variantsOf(workload).filter((variant) => isChosen(options, variant.name));
-      if (variants.length === 0) continue;
-      for (const mix of mixes) groups.push({ workload: name, mix, node, variants });
+      const chosen = options.mixes.filter((mix) => workloadNamed(name).mixes.includes(mix));
+      const mixes = options.mixes.length === 0 ? MIXES[options.size][name]! : chosen;
+      for (const [at, mix] of mixes.entries()) {
+        const isSide = options.mixes.length === 0 && at > 0;
+        const size = given(options, sizeOf(options.size, name));
+        const variants = plannedVariants(options, name, isSide, size.repeats);
+        if (variants.length > 0)
+          groups.push({ workload: name, mix, node, size, rate: options.rate, variants });
+      }
     }
   }
   return groups;
 }
 
-function isChosen(options: BenchOptions, name: string): boolean {
-  if (options.variants.length > 0) return options.variants.includes(name);
-  return options.size === 'full' || QUICK_VARIANTS.includes(name);
+function given(options: BenchOptions, size: RunSize): RunSize {
+  const openSeconds = options.openSeconds ?? size.openSeconds;
+  return {
+    ...size,
+    heapMb: options.heapMb ?? size.heapMb,
+    repeats: options.repeats ?? size.repeats,
+    openSeconds,
+    warmupSeconds: Math.min(size.warmupSeconds, openSeconds),
+    burstSeconds: Math.min(size.burstSeconds, openSeconds / 2),
+  };
 }
 
-/** The capacity runs of a group; `floor` sets no limit, but its throughput is reported, too. */
-export function closedSpecs(group: Group, options: BenchOptions): ProcessSpec[] {
-  return group.variants.map((variant) => spec(group, variant, options, 'closed', 0));
-}
-
-/** The runs at a fixed rate, each repeat in the other direction, so that no variant always follows the same one. */
-export function openSpecs(group: Group, options: BenchOptions, rate: number): ProcessSpec[] {
-  const specs: ProcessSpec[] = [];
-  for (let repeat = 0; repeat < options.repeats; repeat++) {
-    const order = repeat % 2 === 0 ? group.variants : group.variants.toReversed();
-    for (const variant of order) specs.push({ ...spec(group, variant, options, 'open', repeat), rate });
+function plannedVariants(
+  options: BenchOptions,
+  workload: string,
+  isSide: boolean,
+  repeats: number,
+): PlannedVariant[] {
+  const known = variantsOf(workloadNamed(workload));
+  if (options.variants.length > 0) {
+    return known.filter(({ name }) => options.variants.includes(name)).map((v) => ({ ...v, repeats }));
   }
-  return specs;
+  const wanted = isSide ? SIDE_VARIANTS : VARIANTS[options.size];
+  return known
+    .filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+    .map((v) => ({ ...v, repeats: isSide || ONCE.includes(v.name) ? 1 : repeats }));
+}
+
+/** The runs that the rate is taken from: none where it is given. */
+export function closedSpecs(group: Group, seed: number): ProcessSpec[] {
+  if (group.rate !== undefined) return [];
+  return group.variants.map((variant) => spec(group, variant, seed, 'closed', 0));
+}
+
+/** One repeat at a fixed rate, each in the other direction, so that no variant always follows the same one. */
+export function openSpecs(group: Group, seed: number, rate: number, repeat: number): ProcessSpec[] {
+  const order = repeat % 2 === 0 ? group.variants : group.variants.toReversed();
+  return order
+    .filter(({ repeats }) => repeat < repeats)
+    .map((variant) => ({
+      ...spec(group, variant, seed, 'open', repeat),
+      rate,
+      burstSeconds: group.size.burstSeconds,
+    }));
 }
 
 function spec(
-  group: Group,
-  variant: BenchVariant,
-  options: BenchOptions,
+  { workload, mix, node, size }: Group,
+  variant: PlannedVariant,
+  seed: number,
   phase: 'closed' | 'open',
   repeat: number,
 ): ProcessSpec {
   return {
-    workload: group.workload,
-    mix: group.mix,
+    workload,
+    mix,
     variant: variant.name,
     engine: variant.engine,
     nodeFlags: variant.nodeFlags,
-    node: group.node,
+    node,
     phase,
     repeat,
-    heapMb: options.heapMb,
+    heapMb: size.heapMb,
     streamOps: STREAM_OPS,
-    seed: options.seed,
-    warmupSeconds: options.warmupSeconds,
-    seconds: phase === 'closed' ? options.closedSeconds : options.openSeconds,
+    seed,
+    warmupSeconds: size.warmupSeconds,
+    seconds: phase === 'closed' ? size.closedSeconds : size.openSeconds,
   };
+}
+
+/** What a process takes without its start and the filling of its store. */
+export function measuredSeconds({ seconds, warmupSeconds, burstSeconds }: ProcessSpec): number {
+  return seconds + warmupSeconds + (burstSeconds ?? 0);
+}
+
+export interface Cost {
+  readonly processes: number;
+  readonly seconds: number;
+}
+
+/** What a group costs, its closed loops included. `rounds`: only so many repeats. */
+export function costOf(group: Group, rounds: number = Number.POSITIVE_INFINITY): Cost {
+  const overhead = overheadSeconds(group.workload, group.size.heapMb);
+  const specs = closedSpecs(group, 0);
+  for (let repeat = 0; repeat < Math.min(rounds, mostRepeats([group])); repeat++) {
+    specs.push(...openSpecs(group, 0, 1, repeat));
+  }
+  const seconds = specs.reduce((sum, one) => sum + measuredSeconds(one) + overhead, 0);
+  return { processes: specs.length, seconds };
+}
+
+export function mostRepeats(groups: readonly Group[]): number {
+  return Math.max(0, ...groups.flatMap(({ variants }) => variants.map(({ repeats }) => repeats)));
+}
+
+/** What `--plan` prints. */
+export function planText(groups: readonly Group[]): string {
+  const lines = groups.map((group) => {
+    const { processes, seconds } = costOf(group);
+    const names = group.variants.map(({ name, repeats }) => `${name} x${repeats}`).join(', ');
+    const what = `${group.node} ${group.workload} ${group.mix}, ${group.size.heapMb} MB`;
+    return `${what}: ${processes} processes, about ${minutes(seconds)} min: ${names}\n`;
+  });
+  const total = groups.reduce((sum, group) => sum + costOf(group).seconds, 0);
+  return `${lines.join('')}together about ${minutes(total)} min\n`;
+}
+
+function minutes(seconds: number): string {
+  return (seconds / 60).toFixed(1);
 }

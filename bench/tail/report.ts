@@ -30,6 +30,11 @@ interface GroupData {
     readonly name: string;
     readonly points: readonly (readonly [number, number])[];
   }[];
+  /** Megabytes that the first valid run held, on V8's heap and beside it, over seconds from its start. */
+  readonly memory: readonly {
+    readonly name: string;
+    readonly points: readonly (readonly [seconds: number, heapMb: number, offHeapMb: number])[];
+  }[];
   /** Capacity and peak RSS, in parts of `heap`'s. */
   readonly normalised: readonly {
     readonly name: string;
@@ -75,7 +80,10 @@ ${asset(join(PAGE, 'page.css'))}</style>
 function dataOf(group: Group, results: readonly ProcessResult[], text: string): GroupData {
   const figures = figuresOf(group, results);
   const valid = (name: string): ProcessResult[] =>
-    results.filter(({ spec, valid: ok }) => ok && spec.variant === name && spec.phase === 'open');
+    results.filter(
+      ({ spec, invalidBecause }) =>
+        invalidBecause === undefined && spec.variant === name && spec.phase === 'open',
+    );
   const nines = Array.from({ length: 51 }, (_, i) => i / 10);
   const heap = figures.find(({ variant }) => variant === 'heap');
   return {
@@ -98,9 +106,10 @@ function dataOf(group: Group, results: readonly ProcessResult[], text: string): 
       series: figures.map((f) => ({ name: f.variant, values: latencyCurve(valid(f.variant), nines) })),
     },
     overTime: figures.map((f) => ({ name: f.variant, points: pointsOf(valid(f.variant)) })),
+    memory: figures.map((f) => ({ name: f.variant, points: memoryOf(valid(f.variant)[0]) })),
     normalised: figures.map((f) => ({
       name: f.variant,
-      capacity: orNull(heap?.capacity && f.capacity && f.capacity / heap.capacity),
+      capacity: orNull(heap && f.capacity / heap.capacity),
       rss: orNull(heap && f.peakRssMb.value / heap.peakRssMb.value),
     })),
     table: text,
@@ -123,6 +132,16 @@ function latencyCurve(results: readonly ProcessResult[], nines: readonly number[
   if (results.length === 0) return nines.map(() => null);
   const merged = mergedLatency(results.map((result) => result.latency!));
   return nines.map((nine) => orNull(latencyQuantile(merged, 1 - 10 ** -nine)));
+}
+
+function memoryOf(result: ProcessResult | undefined): [number, number, number][] {
+  if (result === undefined) return [];
+  const { samples, spec } = result;
+  return samples.map((sample) => [
+    Math.round(sample.atMs / 1000 + spec.warmupSeconds),
+    sample.heapUsedMb,
+    sample.offHeapUsedMb,
+  ]);
 }
 
 /** Short pauses are thinned out, so that a page with ten variants stays light. */

@@ -16,6 +16,8 @@ export interface ProcessSpec {
   readonly seconds: number;
   /** Operations a second; open loop only. */
   readonly rate?: number;
+  /** Seconds of closed loop after the open one. */
+  readonly burstSeconds?: number;
 }
 
 /** Of what a pause consists: V8's collections, and work of the store's own that stops the program. */
@@ -47,13 +49,17 @@ export interface ProcessResult {
   readonly operations: number;
   /** Operations a second over the time measured. */
   readonly throughput: number;
+  /** Open loop: operations a second of the closed loop that follows it. */
+  readonly burstThroughput?: number;
   readonly pauseSource: 'addon' | 'v8.GCProfiler';
   readonly pauses: readonly Pause[];
   /** Compressed HDR histograms (base64) of latencies in units of 100 ns; open loop only. */
   readonly latency?: string;
   readonly warmupLatency?: string;
-  /** Open loop: whether operations were served as fast as they came; if not, the latencies mean nothing. */
-  readonly valid: boolean;
+  /** Pauses that were not recorded since they came too fast. */
+  readonly pausesLost: number;
+  /** Why the figures mean nothing; absent where they do. Such a run is left out of all of them. */
+  readonly invalidBecause?: string;
   /** The least lag behind schedule within each second, in ms. */
   readonly backlogMs: readonly number[];
   readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };

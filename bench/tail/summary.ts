@@ -13,7 +13,8 @@ export interface VariantFigures {
   readonly repeats: number;
   readonly invalid: number;
   readonly rate: number | undefined;
-  readonly capacity: number | undefined;
+  /** Operations a second in a closed loop: after each open one, or by itself where there is none. */
+  readonly capacity: number;
   readonly worstPause: Interval;
   readonly worstScavenge: Interval;
   readonly worstMarkCompact: Interval;
@@ -32,8 +33,7 @@ export function figuresOf(group: Group, results: readonly ProcessResult[]): Vari
   return group.variants.map(({ name, nodeFlags }) => {
     const own = results.filter(({ spec }) => spec.variant === name);
     const open = own.filter(({ spec }) => spec.phase === 'open');
-    const valid = open.filter((result) => result.valid);
-    const closed = own.find(({ spec }) => spec.phase === 'closed');
+    const valid = open.filter((result) => result.invalidBecause === undefined);
     const lengths = valid.flatMap((result) => measuredPauses(result).map((pause) => pause.ms));
     const sorted = lengths.toSorted((a, b) => a - b);
     const worst = (kinds: (pause: Pause) => boolean): Interval =>
@@ -55,7 +55,7 @@ export function figuresOf(group: Group, results: readonly ProcessResult[]): Vari
       repeats: valid.length,
       invalid: open.length - valid.length,
       rate: open[0]?.spec.rate,
-      capacity: closed?.throughput,
+      capacity: capacityOf(own),
       worstPause: worst(() => true),
       worstScavenge: worst(({ kind }) => kind === 'scavenge'),
       worstMarkCompact: worst(({ kind }) => kind === 'mark-compact'),
@@ -71,6 +71,12 @@ export function figuresOf(group: Group, results: readonly ProcessResult[]): Vari
   });
 }
 
+function capacityOf(results: readonly ProcessResult[]): number {
+  const bursts = results.map(({ burstThroughput }) => burstThroughput).filter((one) => one !== undefined);
+  const closed = results.filter(({ spec }) => spec.phase === 'closed').map(({ throughput }) => throughput);
+  return estimate(bursts.length > 0 ? bursts : closed).value;
+}
+
 /** The warm-up's pauses are plotted, not counted. */
 export function measuredPauses(result: ProcessResult): Pause[] {
   return result.pauses.filter((pause) => pause.atMs >= 0);
@@ -82,27 +88,57 @@ export function titleOf(group: Group, figures: readonly VariantFigures[]): strin
   return `${group.workload} ${group.mix}, Node ${group.node}${at}`;
 }
 
-/** What generations buy over one generation for all: figures of rolp's heap itself, medians of open runs. */
+/**
+ * What generations buy over one generation for all, in figures of rolp's heap itself: bytes copied, rolp's own
+ * pauses, peak bytes.
+ */
 export function arenaAgainstSingle(results: readonly ProcessResult[]): string {
   const open = (variant: string): ProcessResult[] =>
     results.filter(({ spec }) => spec.variant === variant && spec.phase === 'open');
   const [arena, single] = [open('arena'), open('single')];
   if (arena.length === 0 || single.length === 0) return '';
-  const perAllocated = ({ engineStats }: ProcessResult): number =>
-    engineStats.bytesEvacuated! / engineStats.bytesAllocated!;
-  const longPauses = (result: ProcessResult): number => {
-    const own = measuredPauses(result).filter(({ kind }) => kind === 'rolp');
-    const sorted = own.map(({ ms }) => ms).sort((a, b) => a - b);
-    return quantile(sorted, 0.99) ?? sorted.at(-1) ?? 0;
-  };
-  const peak = ({ samples }: ProcessResult): number => Math.max(...samples.map((s) => s.offHeapUsedMb));
-  const line = (what: string, of: (result: ProcessResult) => number): string =>
-    `arena ${digits(estimate(arena.map(of)).value)}, single ${digits(estimate(single.map(of)).value)}: ${what}\n`;
+  const [own, others] = [ownPauses(arena), ownPauses(single)];
+  const q = [0.999, 0.99].find((one) => [own, others].every((list) => quantile(list, one) !== undefined));
+  const longest = (list: readonly number[]): number =>
+    (q === undefined ? list.at(-1) : quantile(list, q)) ?? 0;
+  const middle = (list: readonly ProcessResult[], of: (result: ProcessResult) => number): number =>
+    estimate(list.map(of)).value;
+  const line = (what: string, a: number, s: number): string =>
+    `${a < s ? 'lower ' : a > s ? 'HIGHER' : 'equal '} ${what}: arena ${digits(a)}, single ${digits(s)}\n`;
   return (
-    line('bytes evacuated per byte allocated', perAllocated) +
-    line("rolp's own pauses, p99 (the longest where there are too few), ms", longPauses) +
-    line('peak bytes in use, MB', peak)
+    'arena against single\n' +
+    line(
+      'bytes evacuated per byte allocated',
+      middle(arena, evacuatedShare),
+      middle(single, evacuatedShare),
+    ) +
+    line(
+      `rolp's own pauses, ${q === undefined ? 'the longest' : `p${q * 100}`}, ms`,
+      longest(own),
+      longest(others),
+    ) +
+    line("rolp's own pauses, ms a second", pausedMs(arena, own), pausedMs(single, others)) +
+    line('peak bytes in use, MB', middle(arena, peakOffHeapMb), middle(single, peakOffHeapMb))
   );
+}
+
+function evacuatedShare({ engineStats }: ProcessResult): number {
+  return engineStats.bytesEvacuated! / engineStats.bytesAllocated!;
+}
+
+/** All repeats' pauses of rolp's own in ms, in order of length. */
+function ownPauses(results: readonly ProcessResult[]): number[] {
+  const own = results.flatMap(measuredPauses).filter(({ kind }) => kind === 'rolp');
+  return own.map(({ ms }) => ms).sort((a, b) => a - b);
+}
+
+function pausedMs(results: readonly ProcessResult[], pauses: readonly number[]): number {
+  const seconds = results.reduce((sum, { spec }) => sum + spec.seconds, 0);
+  return pauses.reduce((sum, ms) => sum + ms, 0) / seconds;
+}
+
+function peakOffHeapMb({ samples }: ProcessResult): number {
+  return Math.max(...samples.map((sample) => sample.offHeapUsedMb));
 }
 
 /** A table in plain text. */
@@ -123,7 +159,7 @@ export function tableOf(figures: readonly VariantFigures[]): string {
   ];
   const rows = figures.map((f) => [
     f.invalid > 0 ? `${f.variant} (${f.invalid} invalid)` : f.variant,
-    f.capacity === undefined ? '-' : Math.round(f.capacity).toString(),
+    digits(f.capacity),
     withInterval(f.worstPause),
     digits(f.worstScavenge.value),
     digits(f.worstMarkCompact.value),

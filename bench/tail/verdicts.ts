@@ -14,70 +14,120 @@ const THROUGHPUT = 1.2;
 const PEAK_RSS = 0.8;
 /** Where even keeping nothing pauses too long for the factor, this times the floor's worst pause will do. */
 const TIMES_FLOOR = 1.5;
+/** A workload hurts if V8's pauses under `heap` get longer than these. */
+const HURTS_MS = { scavenge: 10, 'mark-compact': 100 } as const;
 
-/** One line a target; none where the group lacks `heap` or `arena`. */
+/** One figure of a run, wanted in parts of another variant's. */
+interface Measure {
+  readonly name: string;
+  readonly limit: number;
+  readonly want: 'at most' | 'at least';
+  readonly of: (result: ProcessResult) => number;
+}
+
+function measuresOf(target: { worstPause: number; p999: number }): Measure[] {
+  return [
+    { name: 'worst pause', limit: target.worstPause, want: 'at most', of: worstPause },
+    { name: 'p99.9 latency', limit: target.p999, want: 'at most', of: p999 },
+    {
+      name: 'throughput',
+      limit: THROUGHPUT,
+      want: 'at least',
+      of: ({ burstThroughput }) => burstThroughput ?? Number.NaN,
+    },
+    { name: 'peak RSS', limit: PEAK_RSS, want: 'at most', of: ({ peakRssMb }) => peakRssMb },
+  ];
+}
+
+/** Whether the workload hurts, and one line a target and baseline. Empty where the group lacks `heap` or `arena`. */
 export function verdictsOf(group: Group, results: readonly ProcessResult[]): string[] {
   const target = TARGETS[group.workload];
-  const names = group.variants.map(({ name }) => name);
-  if (target === undefined || !names.includes('heap') || !names.includes('arena')) return [];
-  const ratio = (phase: 'open' | 'closed', of: (result: ProcessResult) => number, base = 'heap'): Interval =>
-    ratioOf(results, phase, base, of);
-  const pause = ratio('open', worstPause);
-  const line = (what: string, figure: Interval, limit: number, want: 'at most' | 'at least'): string =>
-    `${verdict(figure, limit, want).padEnd(9)} ${what}: ${shown(figure)} of heap's, wanted ${want} ${limit}`;
+  const runs = new Runs(results);
+  if (target === undefined || !runs.has('heap') || !runs.has('arena')) return [];
+  const measures = measuresOf(target);
   const lines = [
-    line('worst pause', pause, target.worstPause, 'at most'),
-    line('p99.9 latency', ratio('open', p999), target.p999, 'at most'),
-    line(
-      'throughput',
-      ratio('closed', (result) => result.throughput),
-      THROUGHPUT,
-      'at least',
-    ),
-    line(
-      'peak RSS',
-      ratio('open', (result) => result.peakRssMb),
-      PEAK_RSS,
-      'at most',
-    ),
+    ...painOf(runs),
+    'arena against heap on V8’s defaults',
+    ...against(runs, measures, ['heap']),
   ];
-  if (names.includes('floor') && verdict(pause, target.worstPause, 'at most') !== 'met') {
-    const overFloor = ratio('open', worstPause, 'floor');
-    const overFloorVerdict = verdict(overFloor, TIMES_FLOOR, 'at most');
-    lines.splice(
-      1,
-      0,
-      `${overFloorVerdict.padEnd(9)} or: ${shown(overFloor)} of floor's worst pause, at most ${TIMES_FLOOR}`,
-    );
-  }
+  lines.splice(lines.findIndex((line) => line.includes('worst pause')) + 1, 0, ...overFloor(runs, target));
+  const semis = ['heap-semi64', 'heap-semi128'].filter((name) => runs.has(name));
+  if (semis.length > 0)
+    lines.push('arena against the best semi-space of each figure', ...against(runs, measures, semis));
+  if (runs.has('typed')) lines.push('arena against typed', ...against(runs, measures, ['typed']));
   return lines;
 }
 
+/** Does `heap` hurt? */
+function painOf(runs: Runs): string[] {
+  const worst = (kind: string): Interval =>
+    estimate(runs.of('heap').map((result) => longest(measuredPauses(result).filter((p) => p.kind === kind))));
+  return Object.entries(HURTS_MS).map(([kind, ms]) => {
+    const figure = worst(kind);
+    return `${verdict(figure, ms, 'at least').padEnd(9)} heap hurts: worst ${kind} ${shown(figure)} ms, wanted at least ${ms}`;
+  });
+}
+
+/** @param bases of them the one that is best in each figure is compared with */
+function against(runs: Runs, measures: readonly Measure[], bases: readonly string[]): string[] {
+  return measures.map(({ name, limit, want, of }) => {
+    const ratios = bases.map((base) => ({ base, ratio: runs.ratio(base, of) }));
+    const hardest = ratios.toSorted((a, b) =>
+      want === 'at most' ? b.ratio.value - a.ratio.value : a.ratio.value - b.ratio.value,
+    )[0]!;
+    const decided = verdict(hardest.ratio, limit, want).padEnd(9);
+    return `${decided} ${name}: ${shown(hardest.ratio)} of ${hardest.base}'s, wanted ${want} ${limit}`;
+  });
+}
+
+/** The other way to meet the pause target, where the ratio is out of reach. */
+function overFloor(runs: Runs, target: { worstPause: number }): string[] {
+  if (!runs.has('floor') || verdict(runs.ratio('heap', worstPause), target.worstPause, 'at most') === 'met')
+    return [];
+  const ratio = runs.ratio('floor', worstPause);
+  const decided = verdict(ratio, TIMES_FLOOR, 'at most').padEnd(9);
+  return [`${decided} or: ${shown(ratio)} of floor's worst pause, wanted at most ${TIMES_FLOOR}`];
+}
+
+/** The valid runs at a fixed rate. */
+class Runs {
+  readonly #open: readonly ProcessResult[];
+
+  constructor(results: readonly ProcessResult[]) {
+    this.#open = results.filter(
+      ({ spec, invalidBecause }) => spec.phase === 'open' && invalidBecause === undefined,
+    );
+  }
+
+  of(variant: string): ProcessResult[] {
+    return this.#open.filter(({ spec }) => spec.variant === variant);
+  }
+
+  has(variant: string): boolean {
+    return this.#open.some(({ spec }) => spec.variant === variant);
+  }
+
+  /** `arena` over `base`, repeat by repeat. */
+  ratio(base: string, figure: (result: ProcessResult) => number): Interval {
+    const others = this.of(base);
+    const ratios = this.of('arena').flatMap((arena) => {
+      const other = others.find(({ spec }) => spec.repeat === arena.spec.repeat);
+      return other === undefined ? [] : [figure(arena) / figure(other)];
+    });
+    return estimate(ratios.filter((ratio) => !Number.isNaN(ratio)));
+  }
+}
+
 function worstPause(result: ProcessResult): number {
-  return Math.max(0, ...measuredPauses(result).map(({ ms }) => ms));
+  return longest(measuredPauses(result));
+}
+
+function longest(pauses: readonly { readonly ms: number }[]): number {
+  return pauses.reduce((most, { ms }) => Math.max(most, ms), 0);
 }
 
 function p999(result: ProcessResult): number {
   return latencyQuantile(mergedLatency([result.latency!]), 0.999) ?? Number.NaN;
-}
-
-/** `arena` over `base`, repeat by repeat. */
-function ratioOf(
-  results: readonly ProcessResult[],
-  phase: 'open' | 'closed',
-  base: string,
-  figure: (result: ProcessResult) => number,
-): Interval {
-  const find = (variant: string, repeat: number): ProcessResult | undefined =>
-    results.find(({ spec }) => spec.variant === variant && spec.phase === phase && spec.repeat === repeat);
-  const ratios: number[] = [];
-  for (const { spec } of results) {
-    if (spec.variant !== 'arena' || spec.phase !== phase) continue;
-    const [arena, other] = [find('arena', spec.repeat)!, find(base, spec.repeat)];
-    if (other?.valid !== true || !arena.valid) continue;
-    ratios.push(figure(arena) / figure(other));
-  }
-  return estimate(ratios.filter((ratio) => !Number.isNaN(ratio)));
 }
 
 function shown({ value, low, high }: Interval): string {

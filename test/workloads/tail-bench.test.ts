@@ -3,14 +3,19 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import * as hdr from 'hdr-histogram-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { estimate } from '../../bench/lib/compare.js';
 import { closedLoop, openLoop, Server } from '../../bench/tail/loops.js';
 import { parseOptions } from '../../bench/tail/options.js';
-import { closedSpecs, groupsOf, openSpecs } from '../../bench/tail/plan.js';
+import { PauseRecorder } from '../../bench/tail/pauses.js';
+import { closedSpecs, costOf, groupsOf, openSpecs } from '../../bench/tail/plan.js';
 import { disagreements, RunFolder } from '../../bench/tail/run.js';
+import { MOST_MINUTES } from '../../bench/tail/sizes.js';
 import type { ProcessResult } from '../../bench/tail/spec.js';
 import { quantile } from '../../bench/tail/statistics.js';
 import { figuresOf } from '../../bench/tail/summary.js';
+import { verdictsOf } from '../../bench/tail/verdicts.js';
 import type { Engine } from '../../workloads/common/index.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -36,10 +41,33 @@ describe('the bench’s options', () => {
     const given = options('cassandra', '--repeats', '2', '--variants', 'heap,typed,floor', '--mixes', 'RI');
     const [group, ...others] = groupsOf(given, ['v20']);
     expect(others).toEqual([]);
-    expect(closedSpecs(group!, given).map((spec) => spec.variant)).toEqual(['heap', 'typed', 'floor']);
-    const open = openSpecs(group!, given, 1234);
+    expect(closedSpecs(group!, 1).map((spec) => spec.variant)).toEqual(['heap', 'typed', 'floor']);
+    const open = [0, 1].flatMap((repeat) => openSpecs(group!, 1, 1234, repeat));
     expect(open.map((spec) => spec.variant)).toEqual(['heap', 'typed', 'floor', 'floor', 'typed', 'heap']);
     expect(new Set(open.map((spec) => spec.rate))).toEqual(new Set([1234]));
+  });
+
+  it('measures no capacity where the rate is given', () => {
+    const [group] = groupsOf(options('lucene', '--rate', '500'), ['v20']);
+    expect(closedSpecs(group!, 1)).toEqual([]);
+  });
+
+  it('plans runs that end in time', () => {
+    for (const size of ['quick', 'medium', 'full'] as const) {
+      const groups = groupsOf(options('all', `--${size}`), ['v20']);
+      const seconds = groups.reduce((sum, group) => sum + costOf(group).seconds, 0);
+      expect(seconds / 60, size).toBeLessThan(MOST_MINUTES[size]);
+    }
+  });
+
+  it('plans six repeats, the least that give 95 %, for all that a verdict compares', () => {
+    const [lucene, cassandra, ...others] = groupsOf(options('all', '--full'), ['v20']);
+    const repeats = (group: typeof lucene): Record<string, number> =>
+      Object.fromEntries(group!.variants.map((variant) => [variant.name, variant.repeats]));
+    expect(estimate([1, 2, 3, 4, 5, 6]).confidence).toBeGreaterThan(0.95);
+    expect(repeats(lucene)).toMatchObject({ heap: 6, 'heap-semi64': 6, typed: 6, arena: 6, minisearch: 1 });
+    expect(repeats(cassandra)).toMatchObject({ heap: 6, single: 6, floor: 6, 'lru-cache': 1 });
+    expect(others.map(({ mix }) => mix)).toEqual(['WR', 'RI', 'pagerank', 'components']);
   });
 
   it('gives the tuned baselines their flags', () => {
@@ -73,6 +101,28 @@ function engineThatStops(atOp: number, ms: number): Engine {
     },
   };
 }
+
+describe('the recorder of pauses', () => {
+  it('counts what the addon or the engine could not keep', () => {
+    let dropped = 3;
+    const rows = Float64Array.from([4, 10, 2_000_000, 0, 0, 0]);
+    const recorder = new PauseRecorder({
+      recordPauses: () => {},
+      pausesDropped: () => dropped,
+      takePauses: () => {
+        dropped = 0;
+        return rows;
+      },
+    });
+    recorder.collect(100, { pauses: [{ kind: 'evacuate', pauseNs: 500_000 }], lost: 2 });
+    recorder.collect(200, undefined);
+    expect(recorder.lost).toBe(5);
+    expect(recorder.pauses.slice(0, 2)).toEqual([
+      { kind: 'mark-compact', atMs: 10, ms: 2 },
+      { kind: 'rolp', atMs: 100, ms: 0.5 },
+    ]);
+  });
+});
 
 describe('the loops', () => {
   it('charges a stop to every operation that it delays', async () => {
@@ -118,6 +168,67 @@ describe('the loops', () => {
   });
 });
 
+/** A run of which only what verdicts look at is told. */
+function result(variant: string, repeat: number, worstMs: number): ProcessResult {
+  const [group] = groupsOf(options('lucene', '--full'), ['v20']);
+  const spec = openSpecs(group!, 1, 100, repeat).find((one) => one.variant === variant)!;
+  const latency = hdr.build();
+  latency.recordValueWithCount(1 + worstMs * 1000, 100_000);
+  return {
+    spec,
+    pauses: [
+      { kind: 'scavenge', atMs: 1, ms: worstMs / 2 },
+      { kind: 'mark-compact', atMs: 2, ms: worstMs },
+    ],
+    latency: hdr.encodeIntoCompressedBase64(latency),
+    burstThroughput: 100,
+    peakRssMb: 100,
+  } as unknown as ProcessResult;
+}
+
+describe('the verdicts of a run', () => {
+  const runs = (worst: Record<string, number>): ProcessResult[] =>
+    Object.entries(worst).flatMap(([variant, ms]) =>
+      Array.from({ length: 6 }, (_, repeat) => result(variant, repeat, ms + repeat / 100)),
+    );
+  const verdicts = (worst: Record<string, number>): string[] => {
+    const [group] = groupsOf(options('lucene', '--full'), ['v20']);
+    return verdictsOf(group!, runs(worst));
+  };
+
+  it('say whether heap hurts, and compare arena with three baselines', () => {
+    const lines = verdicts({
+      heap: 200,
+      'heap-semi64': 100,
+      'heap-semi128': 50,
+      typed: 4,
+      arena: 8,
+      floor: 7,
+    });
+    expect(lines[0]).toMatch(/^met +heap hurts: worst scavenge 100/);
+    expect(lines[1]).toMatch(/^met +heap hurts: worst mark-compact 200/);
+    expect(lines.filter((line) => line.includes('worst pause'))).toEqual([
+      expect.stringMatching(/^met +worst pause: 0.04.* of heap's, wanted at most 0.05/),
+      expect.stringMatching(/^short +worst pause: 0.16.* of heap-semi128's/),
+      expect.stringMatching(/^short +worst pause: 1.99 .* of typed's/),
+    ]);
+    expect(lines.filter((line) => line.includes('throughput'))[0]).toMatch(/^short +throughput: 1 of heap's/);
+  });
+
+  it('let the floor excuse a pause', () => {
+    const lines = verdicts({ heap: 20, arena: 9, floor: 7 });
+    expect(lines).toContainEqual(expect.stringMatching(/^short +heap hurts: worst mark-compact 20/));
+    expect(lines).toContainEqual(expect.stringMatching(/^met +or: 1.28 .* of floor's worst pause/));
+  });
+
+  it('are undecided with few repeats', () => {
+    const [group] = groupsOf(options('lucene', '--full'), ['v20']);
+    const few = runs({ heap: 200, arena: 1 }).filter(({ spec }) => spec.repeat < 3);
+    const [first] = verdictsOf(group!, few);
+    expect(first).toMatch(/^undecided/);
+  });
+});
+
 describe('a run of the bench', () => {
   let folder: string;
   let output: string;
@@ -157,12 +268,14 @@ describe('a run of the bench', () => {
   const config = (): Record<string, unknown> => JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8'));
 
   it('leaves one line a process, histograms and a table', () => {
-    expect(results()).toHaveLength(6);
+    expect(results()).toHaveLength(3);
     expect(output).toContain('answers: the same in all comparable variants');
     expect(output).toContain('indicative');
     expect(readFileSync(join(folder, 'summary.txt'), 'utf8')).toBe(output);
     const open = results().find(({ spec }) => spec.phase === 'open' && spec.variant === 'heap')!;
     expect(open.operations).toBe(1000);
+    expect(open.burstThroughput).toBeGreaterThan(0);
+    expect(open.pausesLost).toBe(0);
     expect(open.samples.length).toBeGreaterThanOrEqual(2);
     expect(readFileSync(join(folder, `${open.nodeVersion}_cassandra_WI_heap_open_0.hlog`), 'utf8')).toContain(
       'HIST',
@@ -179,6 +292,9 @@ describe('a run of the bench', () => {
       'typed',
       'floor',
     ]);
+    expect(data.groups[0].memory.map((s: { points: unknown[] }) => s.points.length)).not.toContain(0);
+    expect(readFileSync(join(folder, 'pauses.svg'), 'utf8')).toMatch(/^<svg[^>]* xmlns="/);
+    expect(readFileSync(join(folder, 'table.md'), 'utf8')).toContain('| heap |');
     expect(data.config.command).toContain('npm run bench -- cassandra --variants heap,typed,floor');
   });
 
@@ -195,7 +311,9 @@ describe('a run of the bench', () => {
     expect(disagreements(all, []).join()).toMatch(/floor.*differ within 256 operations/);
     const [group] = groupsOf(options('cassandra', '--variants', 'heap,typed,floor'), [all[0]!.nodeVersion]);
     const spoilt = all.map((result) =>
-      result.spec.variant === 'typed' && result.spec.phase === 'open' ? { ...result, valid: false } : result,
+      result.spec.variant === 'typed' && result.spec.phase === 'open'
+        ? { ...result, invalidBecause: 'it was spoilt' }
+        : result,
     );
     const typed = figuresOf(group!, spoilt).find((figures) => figures.variant === 'typed')!;
     expect(typed).toMatchObject({ repeats: 0, invalid: 1, worstLatency: undefined });

@@ -154,6 +154,30 @@
     );
   }
 
+  // Solid: V8's heap; dashed: beside it, where a variant has something there.
+  function memory(parent, list) {
+    const times = [...new Set(list.flatMap((s) => s.points.map(([at]) => at)))].sort((a, b) => a - b);
+    const data = [times];
+    const series = [];
+    list.forEach((s, index) => {
+      [1, 2].forEach((column) => {
+        if (column === 2 && s.points.every((point) => point[2] === 0)) return;
+        const at = new Map(s.points.map((point) => [point[0], point[column]]));
+        data.push(times.map((time) => at.get(time) ?? null));
+        series.push({
+          label: column === 1 ? s.name : `${s.name}, off heap`,
+          stroke: colourOf(s.name, index),
+          width: 2,
+          dash: column === 1 ? [] : [6, 4],
+          points: { show: false },
+          spanGaps: true,
+        });
+      });
+    });
+    const note = 'MB in use; solid: V8’s heap, dashed: off it; seconds from the first operation';
+    chart(parent, 'Memory over time', note, data, series, { label: '', axis: {} }, { axis: { size: 60 } });
+  }
+
   function bars(parent, list, key, title, note) {
     const box = element('div', 'chart');
     box.append(element('h3', '', title), element('div', 'note', note));
@@ -174,7 +198,8 @@
   }
 
   root.append(element('h1', '', 'rolp: tail latency'));
-  const about = `${config.machine}; Node ${config.nodes.join(', ')}; seed ${config.seed}; ${config.heapMb} MB of data`;
+  const sizes = Object.entries(config.sizes).map(([name, { heapMb }]) => `${name} ${heapMb} MB`);
+  const about = `${config.machine}; Node ${config.nodes.join(', ')}; seed ${config.seed}; ${sizes.join(', ')}`;
   root.append(element('p', '', about));
   root.append(element('p', 'note', `To repeat: ${config.command}`));
   if (config.size === 'quick') root.append(element('p', 'note', 'Indicative: short runs, no verdict.'));
@@ -188,7 +213,14 @@
     pauseIntervals(grid, group.pauseIntervals);
     latency(grid, group.latency);
     overTime(grid, group.overTime);
-    bars(grid, group.normalised, 'capacity', 'Throughput', 'closed loop, in parts of heap’s');
+    memory(grid, group.memory);
+    bars(
+      grid,
+      group.normalised,
+      'capacity',
+      'Throughput',
+      'closed loop after the fixed rate, in parts of heap’s',
+    );
     bars(grid, group.normalised, 'rss', 'Peak memory', 'resident set at the fixed rate, in parts of heap’s');
     section.append(element('pre', '', group.table));
   }

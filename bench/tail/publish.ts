@@ -1,0 +1,47 @@
+/**
+ * `npm run bench:publish -- <folder>`: makes a finished run the one that the repository shows. Copies it to
+ * bench/results, the raw lines compressed, and puts its table and picture into the README.
+ */
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+const RESULTS = 'bench/results';
+const README = 'README.md';
+const BEGIN = '<!-- bench: written by npm run bench:publish -->';
+const END = '<!-- bench: end -->';
+
+try {
+  publish(process.argv[2]);
+} catch (error) {
+  console.error(`bench:publish: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 2;
+}
+
+function publish(folder: string | undefined): void {
+  if (folder === undefined || !existsSync(join(folder, 'summary.txt'))) {
+    throw new Error(`name the folder of a finished run (it has a summary.txt), got ${folder}`);
+  }
+  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { nodes: string[] };
+  const majors = config.nodes.map((node) => /^v(\d+)/.exec(node)?.[1] ?? node);
+  const target = join(RESULTS, `node-${majors.join('-')}`);
+  mkdirSync(target, { recursive: true });
+  for (const file of ['config.json', 'summary.txt', 'report.html', 'pauses.svg', 'table.md']) {
+    copyFileSync(join(folder, file), join(target, file));
+  }
+  writeFileSync(
+    join(target, 'runs.jsonl.gz'),
+    gzipSync(readFileSync(join(folder, 'runs.jsonl')), { level: 9 }),
+  );
+  writeFileSync(README, withTable(readFileSync(README, 'utf8'), target));
+  console.log(`${target} and the table in ${README} are those of ${folder}`);
+}
+
+/** @throws Error if the README has no place for the table. */
+function withTable(readme: string, target: string): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+  if (begin === -1 || end < begin) throw new Error(`${README} lacks the lines '${BEGIN}' and '${END}'`);
+  const table = readFileSync(join(target, 'table.md'), 'utf8');
+  const picture = `![Pauses by percentile](${target}/pauses.svg)`;
+  return `${readme.slice(0, begin)}${BEGIN}\n\n${picture}\n\n${table}\n${readme.slice(end)}`;
+}

@@ -1,0 +1,95 @@
+import { workloadNamed } from './variants.js';
+
+/** How big a run is: `--quick` tells little in five minutes, `--full` gives verdicts in an hour. */
+export type Size = 'quick' | 'medium' | 'full';
+
+/** What one workload gets. Seconds are measured ones, warm-up and loading come on top. */
+export interface RunSize {
+  readonly heapMb: number;
+  /** Processes a variant in the open loop; of those compared in a verdict. */
+  readonly repeats: number;
+  readonly openSeconds: number;
+  /** A closed loop at the end of each open one, for the throughput. */
+  readonly burstSeconds: number;
+  /** The closed loop that the rate is taken from. */
+  readonly closedSeconds: number;
+  readonly warmupSeconds: number;
+}
+
+/**
+ * Six repeats are the least that give a 95 % interval of the median. Data and seconds of `full` are chosen so
+ * that V8's heap, which may grow to four times what is live before a mark-compact is due, meets one in each window.
+ */
+const SIZES: Record<Size, Record<string, RunSize>> = {
+  quick: {
+    lucene: quick(100),
+    cassandra: quick(150),
+    graphchi: quick(150),
+  },
+  medium: {
+    lucene: { heapMb: 150, repeats: 3, openSeconds: 8, burstSeconds: 1, closedSeconds: 2, warmupSeconds: 1 },
+    cassandra: {
+      heapMb: 150,
+      repeats: 3,
+      openSeconds: 8,
+      burstSeconds: 1,
+      closedSeconds: 2,
+      warmupSeconds: 1,
+    },
+    graphchi: {
+      heapMb: 250,
+      repeats: 3,
+      openSeconds: 8,
+      burstSeconds: 1,
+      closedSeconds: 2,
+      warmupSeconds: 1,
+    },
+  },
+  full: {
+    lucene: { heapMb: 300, repeats: 6, openSeconds: 12, burstSeconds: 2, closedSeconds: 4, warmupSeconds: 2 },
+    cassandra: {
+      heapMb: 300,
+      repeats: 6,
+      openSeconds: 18,
+      burstSeconds: 2,
+      closedSeconds: 4,
+      warmupSeconds: 2,
+    },
+    graphchi: {
+      heapMb: 400,
+      repeats: 6,
+      openSeconds: 12,
+      burstSeconds: 2,
+      closedSeconds: 4,
+      warmupSeconds: 2,
+    },
+  },
+};
+
+function quick(heapMb: number): RunSize {
+  return { heapMb, repeats: 1, openSeconds: 10, burstSeconds: 2, closedSeconds: 4, warmupSeconds: 2 };
+}
+
+export function sizeOf(size: Size, workload: string): RunSize {
+  const found = SIZES[size][workload];
+  if (found === undefined) throw new RangeError(`the size of ${workloadNamed(workload).name} is not planned`);
+  return found;
+}
+
+/** A run of one Node version ends by then, with the repeats that it has. */
+export const MOST_MINUTES: Record<Size, number> = { quick: 10, medium: 20, full: 60 };
+
+/**
+ * Seconds to start a process, prepare its stream and fill its store, per process and per 100 MB of `heap`'s live
+ * data: measured on two quiet cores, for the plan. A run learns its own as it goes.
+ */
+const OVERHEAD: Record<string, { readonly start: number; readonly per100Mb: number }> = {
+  lucene: { start: 2, per100Mb: 1 },
+  cassandra: { start: 0.7, per100Mb: 0.6 },
+  graphchi: { start: 0.7, per100Mb: 1 },
+};
+
+export function overheadSeconds(workload: string, heapMb: number): number {
+  const { start, per100Mb } = OVERHEAD[workload] ?? { start: 1, per100Mb: 1 };
+  return start + (per100Mb * heapMb) / 100;
+}
