@@ -149,6 +149,35 @@ export class Pool<S extends Schema> {
     return ref;
   }
 
+  /**
+   * Stores a copy of a record of this pool, or of another one of the same record type on the same heap. Nothing
+   * is decoded; allocates nothing on the JS heap.
+   *
+   * @throws TypeError if `from` is no such pool.
+   */
+  copy(ref: Ref, from: Pool<S> = this): Ref {
+    if (this.#isClosed) throw new Error(`the pool of ${this.record.name} was disposed of`);
+    const { heap } = this;
+    if (from.heap !== heap || from.record !== this.record) {
+      throw new TypeError(`Pool.copy: the other pool must hold ${this.record.name}s on the same heap`);
+    }
+    const bytes = heap.byteLengthAt(from.#address(ref));
+    const target = this.#new;
+    target.place(bytes);
+    const copied = target.ref;
+    target.ref = 0 as Ref;
+    // Only now: placing may have moved it.
+    const source = heap.addressOf(ref);
+    const own = heap.memory.i32[target.slab]!;
+    const theirs = heap.memory.i32[source >>> heap.memory.slabShift]!;
+    const to = target.at >>> 2;
+    const at = heap.payloadAt(source) >>> 2;
+    // Blocks end at multiples of 8 bytes, so the last word is the block's even where the record ends within it.
+    for (let word = (bytes + 3) >>> 2; word-- > 0; ) own[to + word] = theirs[at + word]!;
+    own[to] = (own[to]! & ~TAG_MASK) | this.#tag;
+    return copied;
+  }
+
   /** The record as a plain object; bytes and arrays are copies. */
   read(ref: Ref): Values<S> {
     const address = this.#address(ref);
