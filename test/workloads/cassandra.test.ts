@@ -19,7 +19,7 @@ import {
 import { mixInt } from '../../workloads/common/index.js';
 
 const VARIANTS = ['heap', 'lru-cache', 'map-of-buffers', 'typed', 'single', 'arena'] as const;
-const SMALL = { memtableCells: 12, compactionFanIn: 2, unitsPerCell: 40, cachedRows: 5 };
+const SMALL = { memtableCells: 12, compactionFanIn: 2, maxAmplification: 2, unitsPerCell: 40, cachedRows: 5 };
 
 function keyOf(token: number): string {
   return `user${token.toString().padStart(10, '0')}`;

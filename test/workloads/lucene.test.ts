@@ -17,7 +17,7 @@ import {
 } from '../../workloads/lucene/index.js';
 
 const VARIANTS = ['heap', 'typed', 'single', 'arena'] as const;
-const SMALL = { bufferDocs: 7, mergeFactor: 3, unitsPerUpdate: 60 };
+const SMALL = { bufferDocs: 7, mergeFactor: 3, maxDocsPerLive: 2, unitsPerUpdate: 60 };
 const KINDS = [SEARCH_OR, SEARCH_AND, SEARCH_PHRASE];
 
 /** The index as a list of texts: every search reads all of them. */

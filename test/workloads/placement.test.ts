@@ -11,7 +11,8 @@ import {
   type WordStore,
 } from '../../workloads/common/index.js';
 
-const MAX_BYTES = 2 * 2 ** 20;
+/** Little more than the groups take at most: holes must be used again. */
+const MAX_BYTES = 2 ** 19;
 
 /** A group that holds runs of words, each filled with its own number. */
 class Filled {
@@ -32,7 +33,8 @@ class Filled {
   check(): void {
     for (const { run, length, mark } of this.runs) {
       const at = this.words.locate(run);
-      expect(this.words.words.slice(at, at + length)).toEqual(new Int32Array(length).fill(mark));
+      const found = this.words.words.subarray(at, at + length);
+      if (!found.every((word) => word === mark)) expect(found).toEqual(new Int32Array(length).fill(mark));
     }
   }
 
@@ -77,8 +79,9 @@ function churn(placement: Placement): Record<string, number> {
       const [ended] = live.splice(Math.floor(random() * random() * live.length), 1);
       (ended!.words as ArenaWords).end(ended!);
     }
-    for (const group of live) group.check();
+    if (round % 20 === 0) for (const group of live) group.check();
   }
+  for (const group of live) group.check();
   arena.verify();
   return arena.stats();
 }

@@ -87,11 +87,13 @@ class ArenaShelf implements Shelf, EndedGroup {
   addCell(value: string, time: number): number {
     this.#cell.value = value;
     this.#cell.time = time;
-    return this.#create(this.#cell);
+    this.#prepare();
+    return this.#pool.create(this.#cell);
   }
 
   copyCell(from: ArenaShelf, cell: number): number {
-    return this.#create(from.#pool.at(cell as Ref));
+    this.#prepare();
+    return this.#pool.copy(cell as Ref, from.#pool);
   }
 
   value(cell: number): string {
@@ -118,11 +120,9 @@ class ArenaShelf implements Shelf, EndedGroup {
     return false;
   }
 
-  #create(cell: { readonly time: number; readonly value: string }): number {
-    const { heap } = this.#arena;
+  #prepare(): void {
     this.#arena.freeSome();
     // NG2C's way: what is allocated from here on belongs to this generation.
-    if (this.#generation !== undefined) heap.setGeneration(this.#generation);
-    return this.#pool.create(cell);
+    if (this.#generation !== undefined) this.#arena.heap.setGeneration(this.#generation);
   }
 }

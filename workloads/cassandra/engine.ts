@@ -67,6 +67,11 @@ export interface CassandraPolicy {
   readonly memtableCells: number;
   /** Tables of one tier after which they are compacted (Cassandra's min_threshold). */
   readonly compactionFanIn: number;
+  /**
+   * All tables are compacted when the rows of the newer ones are this many times the oldest's (RocksDB's
+   * max_size_amplification of universal compaction): it bounds what overwritten cells take.
+   */
+  readonly maxAmplification: number;
   /** Units of flushing and compaction done with each cell written; must outrun what writes cause. */
   readonly unitsPerCell: number;
   /** Rows in the row cache. */
@@ -77,6 +82,7 @@ export function policyFor(rows: number): CassandraPolicy {
   return {
     memtableCells: Math.max(1000, Math.round((rows * FIELDS) / 40)),
     compactionFanIn: 4,
+    maxAmplification: 1.5,
     unitsPerCell: 16,
     cachedRows: Math.max(100, Math.round(rows / 10)),
   };
@@ -201,14 +207,24 @@ export class CassandraEngine<M extends MemtableInfo, T extends TableInfo> implem
 
   /** Size-tiered: the newest run of neighbours of one tier, so that tables stay in order of age. */
   #chooseCompaction(): { rewrite: Rewrite<T>; inputs: readonly T[] } | undefined {
-    const { compactionFanIn } = this.#policy;
+    const { compactionFanIn, maxAmplification } = this.#policy;
+    const [oldest, ...newer] = this.tables;
+    if (oldest === undefined || newer.length === 0) return undefined;
+    const newerRows = newer.reduce((sum, table) => sum + table.rows, 0);
+    if (newer.length >= compactionFanIn && newerRows > maxAmplification * oldest.rows) {
+      return this.#compact([...this.tables], Math.max(1, oldest.tier));
+    }
     for (let first = this.tables.length - compactionFanIn; first >= 0; first--) {
       const inputs = this.tables.slice(first, first + compactionFanIn);
       const { tier } = inputs[0]!;
       if (inputs.some((table) => table.tier !== tier)) continue;
-      return { rewrite: this.#store.startCompaction(inputs, tier + 1), inputs };
+      return this.#compact(inputs, tier + 1);
     }
     return undefined;
+  }
+
+  #compact(inputs: readonly T[], tier: number): { rewrite: Rewrite<T>; inputs: readonly T[] } {
+    return { rewrite: this.#store.startCompaction(inputs, tier), inputs };
   }
 }
 

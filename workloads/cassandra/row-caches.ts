@@ -117,15 +117,17 @@ export class BufferRowCache implements RowCache {
   }
 }
 
-/** rolp's cache, on the heap that the tables are on: its bytes and pauses are told with theirs. */
+/**
+ * rolp's cache with its own policy, on the heap that the tables are on: its bytes and pauses are told with theirs.
+ * Which rows are cached differs from the other variants' LRU; what is answered does not.
+ */
 export class ArenaRowCache implements RowCache {
   readonly offHeapBytes: number = 0;
   readonly #rows: ArenaCache<string, Row>;
 
   /** @param maxBytes its part of the heap */
   constructor(heap: GenerationalHeap, maxRows: number, maxBytes: number) {
-    // The order of going is the same as in all other variants.
-    this.#rows = new ArenaCache<string, Row>({ heap, max: maxRows, maxBytes, policy: 'lru' });
+    this.#rows = new ArenaCache<string, Row>({ heap, max: maxRows, maxBytes, policy: 's3-fifo' });
   }
 
   get(key: string): Row | undefined {

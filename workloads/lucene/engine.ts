@@ -30,11 +30,21 @@ export interface LucenePolicy {
   readonly bufferDocs: number;
   /** Segments of one level after which they are merged. */
   readonly mergeFactor: number;
+  /**
+   * All segments are merged when they hold this many times the live documents (Lucene's deletesPctAllowed of 33 %):
+   * it bounds what dead ones take.
+   */
+  readonly maxDocsPerLive: number;
   /** Units of flushing and merging done with each update; must outrun what updates cause. */
   readonly unitsPerUpdate: number;
 }
 
-export const DEFAULT_POLICY: LucenePolicy = { bufferDocs: 2000, mergeFactor: 8, unitsPerUpdate: 160 };
+export const DEFAULT_POLICY: LucenePolicy = {
+  bufferDocs: 2000,
+  mergeFactor: 8,
+  maxDocsPerLive: 1.5,
+  unitsPerUpdate: 160,
+};
 
 /** What a search looks at. */
 export interface IndexView<S extends SegmentInfo> {
@@ -80,6 +90,8 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
   #rewrite: Rewrite<S> | undefined;
   #nextNumber = 1;
   #totalDocs = 0;
+  readonly #live: Uint8Array;
+  #liveDocs = 0;
   #totalTokens = 0;
 
   constructor(requests: Requests, store: SegmentStore<S>, policy: LucenePolicy = DEFAULT_POLICY) {
@@ -87,6 +99,7 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
     this.#store = store;
     this.#policy = policy;
     this.segments = [store.openBuffer()];
+    this.#live = new Uint8Array(requests.documents);
   }
 
   get totalDocs(): number {
@@ -119,6 +132,7 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
   update(id: number, text: string): void {
     const buffer = this.segments.at(-1)!;
     const before = buffer.tokens;
+    this.#setLive(id, 1);
     this.#store.index(buffer, id, this.#nextNumber++, text);
     this.#totalDocs++;
     this.#totalTokens += buffer.tokens - before;
@@ -127,7 +141,13 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
   }
 
   remove(id: number): void {
+    this.#setLive(id, 0);
     this.#store.remove(id);
+  }
+
+  #setLive(id: number, live: 0 | 1): void {
+    this.#liveDocs += live - this.#live[id]!;
+    this.#live[id] = live;
   }
 
   /** @param kind SEARCH_OR, SEARCH_AND or SEARCH_PHRASE */
@@ -178,7 +198,10 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
   #chooseRewrite(): Rewrite<S> | undefined {
     const sealed = this.segments.findIndex((segment) => segment.level === BUFFER_LEVEL);
     if (sealed < this.segments.length - 1) return this.#store.startRewrite([this.segments[sealed]!], 0);
-    const { mergeFactor } = this.#policy;
+    const { mergeFactor, maxDocsPerLive, bufferDocs } = this.#policy;
+    if (sealed > 0 && this.#totalDocs > maxDocsPerLive * this.#liveDocs + 2 * bufferDocs) {
+      return this.#store.startRewrite(this.segments.slice(0, sealed), Math.max(1, this.segments[0]!.level));
+    }
     for (let first = sealed - mergeFactor; first >= 0; first--) {
       const level = this.segments[first]!.level;
       if (this.segments[first + mergeFactor - 1]!.level !== level) continue;

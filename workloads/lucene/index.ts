@@ -37,7 +37,7 @@ export const LUCENE_VARIANTS = ['heap', 'minisearch', 'typed', 'single', 'arena'
  * Bytes that a document's postings take at the worst moment, measured: a merge of nearly all, its inputs still
  * there, and the dead ones among them.
  */
-const PEAK_BYTES_PER_DOCUMENT = 1200;
+const PEAK_BYTES_PER_DOCUMENT = 600;
 
 /** What an operator would give the store: a quarter over what lives in it. The same for all placements. */
 function arenaBytes(documents: number): number {
