@@ -8,7 +8,7 @@ import {
 import { channels } from './channels.js';
 import { type Codec, UnencodableError } from './codecs/codec.js';
 import { ByteWriter } from './codecs/writer.js';
-import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL, valueWord } from './entry.js';
+import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL, HEADER_WORDS, valueWord } from './entry.js';
 import { EntryStore } from './entry-store.js';
 import { Expiry } from './expiry.js';
 import { Front } from './front.js';
@@ -26,6 +26,7 @@ import type { DisposeReason, PolicyName } from './types.js';
 const LARGEST_SHARE = 1 / 4;
 /** A value written over a longer one may leave so many bytes unused, rather than be written elsewhere. */
 const SLACK_BYTES = 16;
+const LARGEST_LOOP_BYTES = 1024;
 /** Larger entries stay out of the front: it is bounded by count. */
 const MAX_FRONT_BYTES = 4096;
 
@@ -152,7 +153,8 @@ export class CacheEngine<K extends CacheKey, V> {
     const value = this.valueOf(address);
     // What is kept on V8's heap is the caller's own object.
     const isCopy = (this.store.markOf(address) & ALTERNATIVE) === 0;
-    if (isCopy && this.heap.byteLengthAt(address) <= MAX_FRONT_BYTES) front.offer(address, value);
+    if (isCopy && this.heap.byteLengthAt(address) <= MAX_FRONT_BYTES)
+      front.offer(address, value, this.#codec.isPlain);
     return value;
   }
 
@@ -202,6 +204,9 @@ export class CacheEngine<K extends CacheKey, V> {
     store.keys.load(key);
     const alternative = this.#encode(value, key);
     const existing = store.index.find();
+    if (existing !== -1 && alternative === 0 && request.ttlMs === 0 && !request.compares) {
+      if (this.#overwrite(existing)) return REPLACED;
+    }
     const keepsTtl = request.keepTtl && existing !== -1;
     const hasTtl = keepsTtl ? (store.markOf(existing) & HAS_TTL) !== 0 : request.ttlMs > 0;
     const flags = alternative | (hasTtl ? HAS_TTL : 0);
@@ -213,6 +218,32 @@ export class CacheEngine<K extends CacheKey, V> {
       : REFUSED;
     if (result === REFUSED) this.#afterRefusal(alternative);
     return result;
+  }
+
+  /**
+   * What most sets of a key that is there come to: the value fits where the old one lies, there is no ttl, and nobody
+   * wants to be told.
+   *
+   * @returns false, with nothing done, if it is not so.
+   */
+  #overwrite(at: Address): boolean {
+    if (!this.#hasSlack || this.onGone !== undefined) return false;
+    const { store } = this;
+    const { memory } = store;
+    const i32 = memory.i32[at >>> memory.slabShift]!;
+    const header = (at & memory.slabMask) << memory.wordShift;
+    if ((i32[header]! & (HAS_TTL | ALTERNATIVE)) !== 0) return false;
+    const start = valueWord(i32, header, store.fixedWords, store.valueAlign);
+    const room = this.heap.byteLengthAt(at) - ((start - header - HEADER_WORDS) << 2);
+    const { length, i32: from } = this.#writer;
+    if (length > room || length + SLACK_BYTES < room || length > LARGEST_LOOP_BYTES) return false;
+    this.#front?.drop(store.keys.hash, at);
+    store.changes[0]!++;
+    // Whole words: blocks are padded to more than that.
+    const words = (length + 3) >>> 2;
+    for (let i = 0; i < words; i++) i32[start + i] = from[i]!;
+    this.hit(at);
+    return true;
   }
 
   #encode(value: V, key: K): number {

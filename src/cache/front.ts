@@ -76,17 +76,21 @@ export class Front<V> {
     return this.#values[slot] as V;
   }
 
-  /** Takes note of a value that was decoded, for the loaded key, and may keep it. */
-  offer(address: Address, value: V): void {
+  /**
+   * Takes note of a value that was decoded, for the loaded key, and may keep it.
+   *
+   * @param plain what the codec says of it, if it knows.
+   */
+  offer(address: Address, value: V, plain: (() => boolean) | undefined): void {
+    if (this.#freezes && !isPlain(value, true)) return;
     const hash = this.#keys.hash;
     const base = this.#base(hash);
     const set = base / WAYS;
-    if (this.#freezes ? !isPlain(value, true) : this.#candidates[set] === hash && !isPlain(value, false))
-      return;
     if (this.#candidates[set] !== hash) {
       this.#candidates[set] = hash;
       return;
     }
+    if (!this.#freezes && !(plain === undefined ? isPlain(value, false) : plain())) return;
     this.#candidates[set] = 0;
     const slot = this.#freeWay(base);
     this.#hashes[slot] = hash;

@@ -1,4 +1,4 @@
-import type { Address, Generation, GenerationalHeap, OwnerId } from '../heap/index.js';
+import type { Address, Generation, GenerationalHeap, OwnerId, SlabMemory } from '../heap/index.js';
 import type { KeyScratch } from './key.js';
 
 const MAX_SEGMENT_BYTES = 16384;
@@ -17,6 +17,12 @@ interface Segment {
   count: number;
 }
 
+interface Root {
+  directory: Segment[];
+  /** 32 - depth of the directory, which is at least 1, so that `>>>` never shifts by 32. */
+  shift: number;
+}
+
 /**
  * From keys to addresses: extendible hashing (Fagin 1979) over segments of open addressing. A slot is an address
  * and, in the bits that addresses leave, a tag of the hash; the keys themselves are compared in the entries. An
@@ -27,6 +33,8 @@ interface Segment {
  * and room that eviction makes can serve the index.
  */
 export class KeyIndex {
+  /** The address of the entry with the loaded key, or -1. */
+  readonly find: () => Address | -1;
   readonly #heap: GenerationalHeap;
   readonly #keys: KeyScratch;
   readonly #owner: OwnerId;
@@ -38,9 +46,7 @@ export class KeyIndex {
   readonly #bucketMask: number;
   readonly #limit: number;
   readonly #spill: Int32Array;
-  #directory: Segment[] = [];
-  /** 32 - depth of the directory, which is at least 1, so that `>>>` never shifts by 32. */
-  #shift: number = 31;
+  readonly #root: Root = { directory: [], shift: 31 };
   count: number = 0;
 
   constructor(heap: GenerationalHeap, keys: KeyScratch) {
@@ -58,11 +64,12 @@ export class KeyIndex {
     this.#addressMask = (2 ** this.#addressBits - 1) | 0;
     this.#tagMask = ~this.#addressMask;
     this.#start();
+    this.find = finder(heap.memory, keys, this.#root, this.#addressBits, this.#bucketMask);
   }
 
   #start(): void {
-    this.#shift = 31;
-    this.#directory = [this.#newSegment(1), this.#newSegment(1)];
+    this.#root.shift = 31;
+    this.#root.directory = [this.#newSegment(1), this.#newSegment(1)];
     this.count = 0;
   }
 
@@ -79,7 +86,7 @@ export class KeyIndex {
   }
 
   #segmentMoved(from: Address, to: Address): void {
-    for (const segment of this.#directory) {
+    for (const segment of this.#root.directory) {
       if (segment.address !== from) continue;
       segment.address = to;
       segment.slots = this.#slotsAt(to);
@@ -92,50 +99,22 @@ export class KeyIndex {
     return this.#heap.regions.generationBytes(this.#generation);
   }
 
-  /** The address of the entry with the loaded key, or -1. */
-  find(): Address | -1 {
-    const keys = this.#keys;
-    const hash = keys.hash;
-    const slots = this.#directory[hash >>> this.#shift]!.slots;
-    const tag = ((hash >>> 12) << this.#addressBits) & this.#tagMask;
-    const memory = this.#heap.memory;
-    const first = (hash >>> 8) & 15;
-    let bucket = hash & this.#bucketMask;
-    // Bounded, since in a small segment every bucket may have been passed by.
-    for (let tries = this.#bucketMask; tries >= 0; tries--) {
-      const base = bucket << BUCKET_SHIFT;
-      let at = first === OVERFLOW ? 0 : first;
-      for (let n = 0; n < SLOTS; n++) {
-        const slot = slots[base + at]!;
-        if (((slot ^ tag) & this.#tagMask) === 0 && slot !== 0) {
-          const address = (slot & this.#addressMask) - 1;
-          const word = (address & memory.slabMask) << memory.wordShift;
-          if (keys.matches(memory.i32[address >>> memory.slabShift]!, word)) return address as Address;
-        }
-        at = at === SLOTS - 1 ? 0 : at + 1;
-      }
-      if (slots[base + OVERFLOW] === 0) return -1;
-      bucket = (bucket + 1) & this.#bucketMask;
-    }
-    return -1;
-  }
-
   /**
    * Makes sure that `insert` of this hash finds room.
    *
    * @throws HeapFullError if a segment must split and the heap has no room; nothing is changed then.
    */
   prepare(hash: number): void {
-    let segment = this.#directory[hash >>> this.#shift]!;
+    let segment = this.#root.directory[hash >>> this.#root.shift]!;
     while (segment.count >= this.#limit) {
       this.#split(segment, hash);
-      segment = this.#directory[hash >>> this.#shift]!;
+      segment = this.#root.directory[hash >>> this.#root.shift]!;
     }
   }
 
   /** Adds an entry whose key is not yet there, after `prepare`. */
   insert(hash: number, address: number): void {
-    this.#put(this.#directory[hash >>> this.#shift]!, hash, address);
+    this.#put(this.#root.directory[hash >>> this.#root.shift]!, hash, address);
     this.count++;
   }
 
@@ -160,7 +139,7 @@ export class KeyIndex {
 
   /** Takes out the entry at `address`, which must be there under `hash`. */
   remove(hash: number, address: number): void {
-    const segment = this.#directory[hash >>> this.#shift]!;
+    const segment = this.#root.directory[hash >>> this.#root.shift]!;
     const at = this.#slotOf(segment.slots, hash, address);
     segment.slots[at] = 0;
     segment.count--;
@@ -173,7 +152,7 @@ export class KeyIndex {
 
   /** The entry at `from` now lies at `to`. */
   replace(hash: number, from: number, to: number): void {
-    const { slots } = this.#directory[hash >>> this.#shift]!;
+    const { slots } = this.#root.directory[hash >>> this.#root.shift]!;
     const at = this.#slotOf(slots, hash, from);
     slots[at] = (slots[at]! & this.#tagMask) | (to + 1);
   }
@@ -194,7 +173,7 @@ export class KeyIndex {
     if (segment.depth >= MAX_DEPTH) throw new Error('too many keys share 24 bits of hash');
     const sibling = this.#newSegment(segment.depth + 1);
     const startMs = this.#heap.pauses.start();
-    if (segment.depth === 32 - this.#shift) this.#doubleDirectory();
+    if (segment.depth === 32 - this.#root.shift) this.#doubleDirectory();
     let spilled = 0;
     const { slots } = segment;
     for (let base = 0; base < slots.length; base += 16) {
@@ -205,10 +184,10 @@ export class KeyIndex {
     slots.fill(0);
     segment.count = 0;
     segment.depth++;
-    const depth = 32 - this.#shift;
+    const depth = 32 - this.#root.shift;
     const first = ((hash >>> (32 - (segment.depth - 1))) << (depth - segment.depth + 1)) >>> 0;
     const half = 2 ** (depth - segment.depth);
-    for (let d = first + half; d < first + 2 * half; d++) this.#directory[d] = sibling;
+    for (let d = first + half; d < first + 2 * half; d++) this.#root.directory[d] = sibling;
     for (let i = 0; i < spilled; i++) {
       const address = this.#spill[i]!;
       const h = this.#keys.hashAt(address);
@@ -218,13 +197,13 @@ export class KeyIndex {
   }
 
   #doubleDirectory(): void {
-    const doubled = new Array<Segment>(this.#directory.length * 2);
-    for (let d = 0; d < this.#directory.length; d++) {
-      doubled[2 * d] = this.#directory[d]!;
-      doubled[2 * d + 1] = this.#directory[d]!;
+    const doubled = new Array<Segment>(this.#root.directory.length * 2);
+    for (let d = 0; d < this.#root.directory.length; d++) {
+      doubled[2 * d] = this.#root.directory[d]!;
+      doubled[2 * d + 1] = this.#root.directory[d]!;
     }
-    this.#directory = doubled;
-    this.#shift--;
+    this.#root.directory = doubled;
+    this.#root.shift--;
   }
 
   /** Forgets all entries and gives the memory back. */
@@ -237,14 +216,14 @@ export class KeyIndex {
   dispose(): void {
     this.#heap.releaseGeneration(this.#generation, { tellOwners: false });
     this.#heap.unregisterOwner(this.#owner);
-    this.#directory = [];
+    this.#root.directory = [];
   }
 
   /** Calls `visit` with each address, in no order. */
   forEach(visit: (address: Address) => void): void {
-    for (let d = 0; d < this.#directory.length; d++) {
-      const segment = this.#directory[d]!;
-      if (d > 0 && this.#directory[d - 1] === segment) continue;
+    for (let d = 0; d < this.#root.directory.length; d++) {
+      const segment = this.#root.directory[d]!;
+      if (d > 0 && this.#root.directory[d - 1] === segment) continue;
       const { slots } = segment;
       for (let at = 0; at < slots.length; at++) {
         if ((at & 15) !== OVERFLOW && slots[at] !== 0)
@@ -252,4 +231,45 @@ export class KeyIndex {
       }
     }
   }
+}
+
+/**
+ * `find` as a closure over what does not change: V8 then reads it as constants, which as fields of two objects it
+ * loads anew each time.
+ */
+function finder(
+  memory: SlabMemory,
+  keys: KeyScratch,
+  root: Root,
+  addressBits: number,
+  bucketMask: number,
+): () => Address | -1 {
+  const { slabShift, slabMask, wordShift, i32 } = memory;
+  const addressMask = (2 ** addressBits - 1) | 0;
+  const tagMask = ~addressMask;
+  return () => {
+    const { hash } = keys;
+    const { slots } = root.directory[hash >>> root.shift]!;
+    const tag = (hash >>> 12) << addressBits;
+    const first = (hash >>> 8) & 15;
+    let bucket = hash & bucketMask;
+    // Bounded, since in a small segment every bucket may have been passed by.
+    for (let tries = bucketMask; tries >= 0; tries--) {
+      const base = bucket << 4;
+      let at = first === 15 ? 0 : first;
+      for (let n = 0; n < 15; n++) {
+        const slot = slots[base + at]!;
+        if (((slot ^ tag) & tagMask) === 0 && slot !== 0) {
+          const address = (slot & addressMask) - 1;
+          if (keys.matches(i32[address >>> slabShift]!, (address & slabMask) << wordShift)) {
+            return address as Address;
+          }
+        }
+        at = at === 14 ? 0 : at + 1;
+      }
+      if (slots[base + 15] === 0) return -1;
+      bucket = (bucket + 1) & bucketMask;
+    }
+    return -1;
+  };
 }

@@ -15,6 +15,11 @@ export interface Codec<V> {
   encode(value: V, out: ByteWriter): void;
   /** `view` is over the same bytes as `bytes`. */
   decode(bytes: Uint8Array, start: number, end: number, view: DataView): V;
+  /**
+   * Whether the value decoded last is plain objects, arrays and primitives through and through, without cycles. Left
+   * out, who wants to know walks the value.
+   */
+  readonly isPlain?: () => boolean;
   /** Given, values lie at multiples of 8 bytes and are read in place by what it returns. */
   readonly bind?: (heap: GenerationalHeap, changes: Int32Array) => RecordReader;
 }

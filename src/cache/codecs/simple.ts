@@ -19,6 +19,7 @@ export const stringCodec: Codec<string> = {
   decode(bytes, start, end) {
     return decodeText(bytes[start]!, bytes, start + 1, end);
   },
+  isPlain: () => true,
 };
 
 /** Bytes: takes any Uint8Array, gives a Buffer of its own. */
@@ -47,6 +48,7 @@ export const jsonCodec: Codec<unknown> = {
   decode(bytes, start, end) {
     return JSON.parse(decodeText(bytes[start]!, bytes, start + 1, end));
   },
+  isPlain: () => true,
 };
 
 /** Wraps a user's codec. */

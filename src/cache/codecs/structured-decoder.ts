@@ -12,6 +12,8 @@ export class StructuredDecoder {
   /** Over the same bytes. */
   view: DataView = NOTHING;
   at: number = 0;
+  /** Whether the value read last has nothing but plain objects, arrays and primitives in it, and no cycle. */
+  isPlain: boolean = true;
   #objects: unknown[] | null = null;
 
   constructor(shapes: Shapes) {
@@ -22,7 +24,9 @@ export class StructuredDecoder {
     this.bytes = bytes;
     this.view = view;
     this.at = start;
+    this.isPlain = true;
     if (bytes[start] !== tag.TRACKED) return this.value();
+    this.isPlain = false;
     this.at++;
     this.#objects = [];
     try {
@@ -69,6 +73,18 @@ export class StructuredDecoder {
         return this.#keyed(this.#met({}) as Record<string, unknown>);
       case tag.BARE_OBJECT:
         return this.#keyed(this.#met(Object.create(null)) as Record<string, unknown>);
+      case tag.BIGINT:
+        return bigintOf(this.value() as string);
+      case tag.REFERENCE:
+        return this.#objects![this.#varint()];
+      default:
+        this.isPlain = false;
+        return this.#special(t);
+    }
+  }
+
+  #special(t: number): unknown {
+    switch (t) {
       case tag.MAP:
         return this.#map();
       case tag.SET:
@@ -79,14 +95,10 @@ export class StructuredDecoder {
         return this.#error();
       case tag.REGEXP:
         return this.#met(new RegExp(this.value() as string, this.value() as string));
-      case tag.BIGINT:
-        return bigintOf(this.value() as string);
       case tag.TYPED_ARRAY:
         return this.#typedArray();
       case tag.ARRAY_BUFFER:
         return this.#met(this.#copied(this.#varint()));
-      case tag.REFERENCE:
-        return this.#objects![this.#varint()];
       default:
         throw new Error(
           `the cache holds a value with the unknown tag ${t}: was its heap changed from outside?`,

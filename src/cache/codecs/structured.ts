@@ -44,6 +44,7 @@ export function structuredCodec(compile: boolean = mayCompile()): Codec<unknown>
     decode(bytes: Uint8Array, start: number, _end: number, view: DataView): unknown {
       return decoder.root(bytes, view, start);
     },
+    isPlain: () => decoder.isPlain,
   };
 }
 

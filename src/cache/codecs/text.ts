@@ -44,9 +44,18 @@ export function writeText(text: string, out: ByteWriter): number {
 function writeByLoop(text: string, out: ByteWriter): boolean {
   const length = text.length;
   out.ensure(length);
-  const { u8, length: at } = out;
+  const { u8, view, length: at } = out;
   let wide = 0;
-  for (let i = 0; i < length; i++) {
+  let i = 0;
+  for (; i + 4 <= length; i += 4) {
+    const a = text.charCodeAt(i);
+    const b = text.charCodeAt(i + 1);
+    const c = text.charCodeAt(i + 2);
+    const d = text.charCodeAt(i + 3);
+    wide |= a | b | c | d;
+    view.setInt32(at + i, a | (b << 8) | (c << 16) | (d << 24), true);
+  }
+  for (; i < length; i++) {
     const code = text.charCodeAt(i);
     wide |= code;
     u8[at + i] = code;
