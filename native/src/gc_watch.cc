@@ -2,7 +2,6 @@
 
 #include <uv.h>
 
-#include <algorithm>
 #include <string>
 
 #include "sampler.h"
@@ -20,28 +19,28 @@ size_t UsedBytes(v8::Isolate* isolate) {
   return heap.used_heap_size();
 }
 
-size_t YoungBytes(IsolateState* state) {
+// Bytes in the spaces between which a scavenge copies. Large objects have spaces of their own and change hands in place.
+CopySpaces SpacesOf(IsolateState* state) {
   v8::HeapSpaceStatistics space;
-  if (state->young_spaces.empty()) {
+  if (state->new_space < 0) {
     for (size_t i = 0; i < state->isolate->NumberOfHeapSpaces(); i++) {
       if (!state->isolate->GetHeapSpaceStatistics(&space, i)) continue;
       const std::string name = space.space_name();
-      if (name == "new_space" || name == "new_large_object_space") state->young_spaces.push_back(i);
+      if (name == "new_space") state->new_space = static_cast<int>(i);
+      if (name == "old_space") state->old_space = static_cast<int>(i);
     }
   }
-  size_t bytes = 0;
-  for (const size_t index : state->young_spaces) {
-    if (state->isolate->GetHeapSpaceStatistics(&space, index)) bytes += space.space_used_size();
-  }
-  return bytes;
+  const auto used = [&](int index) -> size_t {
+    if (index < 0 || !state->isolate->GetHeapSpaceStatistics(&space, static_cast<size_t>(index))) return 0;
+    return space.space_used_size();
+  };
+  return {used(state->new_space), used(state->old_space)};
 }
 
 // A mark-compact marks what lives after it. A scavenge copies what is young after it, and what has become old.
-size_t WorkBytes(const Pause& pause, size_t young_before, size_t young_after) {
+size_t WorkBytes(const Pause& pause, const CopySpaces& before, const CopySpaces& after) {
   if (pause.kind == kMarkCompact) return pause.after_bytes;
-  const size_t old_before = pause.before_bytes - std::min(pause.before_bytes, young_before);
-  const size_t old_after = pause.after_bytes - std::min(pause.after_bytes, young_after);
-  return young_after + (old_after > old_before ? old_after - old_before : 0);
+  return after.young_bytes + (after.old_bytes > before.old_bytes ? after.old_bytes - before.old_bytes : 0);
 }
 
 void OnPrologue(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags, void* data) {
@@ -50,7 +49,7 @@ void OnPrologue(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags, void
   state->in_gc = true;
   Pause& pause = state->pause;
   pause = {static_cast<int>(type), uv_hrtime(), 0, 0, UsedBytes(isolate), 0, 0};
-  if (state->sampler) state->young_before_bytes = YoungBytes(state);
+  if (state->sampler) state->spaces_before = SpacesOf(state);
   if (state->sampler) pause.poll_ns = state->sampler->OnPrologue(pause.kind, pause.start_ns, pause.before_bytes);
 }
 
@@ -61,7 +60,7 @@ void OnEpilogue(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* dat
   state->in_gc = false;
   Pause& pause = state->pause;
   pause.after_bytes = UsedBytes(isolate);
-  if (state->sampler) pause.work_bytes = WorkBytes(pause, state->young_before_bytes, YoungBytes(state));
+  if (state->sampler) pause.work_bytes = WorkBytes(pause, state->spaces_before, SpacesOf(state));
   pause.ns = uv_hrtime() - pause.start_ns;
   if (state->ring) state->ring->Add(pause);
   if (state->sampler) state->sampler->OnEpilogue(pause);

@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "pauses.h"
 
@@ -20,6 +19,10 @@ constexpr int kScavenge = 1;
 constexpr int kMinorMarkSweep = 2;
 constexpr int kMarkCompact = 4;
 constexpr int kCycleKinds = kScavenge | kMinorMarkSweep | kMarkCompact;
+
+struct CopySpaces {
+  size_t young_bytes = 0, old_bytes = 0;
+};
 
 struct IsolateState {
   v8::Isolate* isolate;
@@ -36,9 +39,9 @@ struct IsolateState {
   bool hooked = false;
   bool in_gc = false;
   Pause pause{};
-  size_t young_before_bytes = 0;
-  // Indices of V8's spaces for young objects; looked up once.
-  std::vector<size_t> young_spaces;
+  CopySpaces spaces_before;
+  // Indices of V8's spaces, looked up once; < 0: not yet, or there is none.
+  int new_space = -1, old_space = -1;
 };
 
 // Of the current thread; null before the addon was loaded in it and after its isolate's clean-up.

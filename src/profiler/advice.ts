@@ -4,7 +4,9 @@ import type { Advice, Estimate, ProfileContext, ProfileFrame } from './profile.j
 
 const NS_PER_MS = 1e6;
 /** Fewer samples than this, and the advice would be about noise. */
-const MIN_SAMPLES = 30;
+const MIN_SAMPLES = 8;
+/** V8 gives objects larger than half a page their own, and moves those between generations without a copy. */
+const LARGE_BYTES = 128 * 1024;
 /** Savings below this share of all pauses are not worth a change. */
 const MIN_SHARE = 0.002;
 const MOST = 50;
@@ -22,6 +24,9 @@ export interface AdviceFacts {
   readonly gcCycles: number;
   readonly markCompacts: number;
   readonly costs: GcCosts;
+  /** Bytes that all scavenges copied, and that were alive at all mark-compacts, as measured; null: not known. */
+  readonly copiedBytes: number | null;
+  readonly markedBytes: number | null;
   /** All GC pauses of the run, polls left out. */
   readonly pausesMs: number;
 }
@@ -42,11 +47,26 @@ export function adviseMoves(inputs: readonly AdviceInput[], facts: AdviceFacts):
     if (site === undefined) sites.set(key, [input]);
     else site.push(input);
   }
+  const parts = {
+    copied: partMeasured(sum(inputs, copiedBytesOf), facts.copiedBytes),
+    marked: partMeasured(
+      sum(inputs, (input) => markedBytesOf(input, facts)),
+      facts.markedBytes,
+    ),
+  };
   return [...sites.values()]
-    .map((site) => adviceOn(site, facts))
+    .map((site) => adviceOn(site, facts, parts))
     .filter((advice): advice is Advice => advice !== null)
     .sort((a, b) => b.savedMs.value! - a.savedMs.value!)
     .slice(0, MOST);
+}
+
+/**
+ * What survives need not have been copied: V8 puts internalised strings (short ones of JSON) and pretenured literals
+ * into its old generation at once. Where the contexts add up to more than was measured, each is credited its part.
+ */
+function partMeasured(estimated: number, measured: number | null): number {
+  return measured === null || !(estimated > measured) ? 1 : measured / estimated;
 }
 
 /** `(node)`, `(folded)` and the like are no code of the app's. */
@@ -60,11 +80,15 @@ function framesOf({ frames, decidedAt }: ProfileContext): readonly ProfileFrame[
   return frames.slice(0, Math.max(decidedAt ?? 1, placed + 1));
 }
 
-function adviceOn(site: readonly AdviceInput[], facts: AdviceFacts): Advice | null {
+function adviceOn(
+  site: readonly AdviceInput[],
+  facts: AdviceFacts,
+  parts: { readonly copied: number; readonly marked: number },
+): Advice | null {
   const samples = sum(site, ({ context }) => context.samples);
   if (samples < MIN_SAMPLES || site.every(({ context }) => context.class === 'young')) return null;
-  const copiedBytes = sum(site, copiedBytesOf);
-  const markedBytes = sum(site, (input) => markedBytesOf(input, facts));
+  const copiedBytes = parts.copied * sum(site, copiedBytesOf);
+  const markedBytes = parts.marked * sum(site, (input) => markedBytesOf(input, facts));
   const { scavengeNsPerByte, markCompactNsPerByte } = facts.costs;
   const copying = priced(copiedBytes, scavengeNsPerByte, samples);
   const marking = priced(markedBytes, markCompactNsPerByte, samples);
@@ -85,9 +109,10 @@ function adviceOn(site: readonly AdviceInput[], facts: AdviceFacts): Advice | nu
   };
 }
 
-/** V8 copies what survives its first scavenge, and once more what survives the second, which promotes it. */
+/** V8 copies what survives its first scavenge, unless it is large, and once more what survives the second, which promotes it. */
 function copiedBytesOf({ context }: AdviceInput): number {
   const [all = 0, once = 0, twice = 0] = context.survival;
+  if (context.allocated.bytes >= LARGE_BYTES * context.allocated.objects) return 0;
   return all > 0 ? (context.allocated.bytes * (once + twice)) / all : 0;
 }
 

@@ -122,6 +122,8 @@ export function buildProfile(
       gcCycles: aggregates.gcCycles,
       markCompacts: aggregates.markCompact.count,
       costs,
+      copiedBytes: aggregates.scavenge.work?.bytes ?? null,
+      markedBytes: aggregates.markCompact.work?.bytes ?? null,
       pausesMs: ownPausesMs(aggregates),
     }),
   };

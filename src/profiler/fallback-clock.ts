@@ -87,15 +87,11 @@ export class FallbackClock {
   }
 }
 
-/** What a scavenge copied: what is young after it, and what has become old. */
+/** What a scavenge copied: what is young after it, and what has become old. Large objects change hands in place. */
 function copiedBytes(before: HeapState, after: HeapState): number {
-  const young = ({ heapSpaceStatistics }: HeapState): number =>
-    heapSpaceStatistics.reduce(
-      (sum, { spaceName, spaceUsedSize }) => sum + (/^new_/.test(spaceName) ? spaceUsedSize : 0),
-      0,
-    );
-  const old = (state: HeapState): number => state.heapStatistics.usedHeapSize - young(state);
-  return young(after) + Math.max(0, old(after) - old(before));
+  const used = ({ heapSpaceStatistics }: HeapState, space: string): number =>
+    heapSpaceStatistics.find(({ spaceName }) => spaceName === space)?.spaceUsedSize ?? 0;
+  return used(after, 'new_space') + Math.max(0, used(after, 'old_space') - used(before, 'old_space'));
 }
 
 function usedHeap(): number {

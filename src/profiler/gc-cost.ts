@@ -31,6 +31,7 @@ export function gcCosts(pauses: {
  */
 export function costPerByte({ count, work }: PauseAggregate): Estimate {
   if (work === undefined || count === 0 || !(work.bytes > 0)) return { value: null, low: null, high: null };
+  const ratio = work.ns / work.bytes;
   const spread = work.bytesSquared - (work.bytes * work.bytes) / count;
   if (count >= FEW_PAUSES && spread > 1e-9 * work.bytesSquared) {
     const together = work.product - (work.bytes * work.ns) / count;
@@ -39,9 +40,11 @@ export function costPerByte({ count, work }: PauseAggregate): Estimate {
     const residual = Math.max(0, own - slope * together) / (count - 2);
     // Student's quantile, by its first correction.
     const error = (Z + 2.4 / (count - 2)) * Math.sqrt(residual / spread);
-    if (slope - error > 0) return { value: slope, low: slope - error, high: slope + error };
+    // Beyond time over bytes a pause without work would take less than no time: chance, then.
+    if (slope - error > 0) {
+      return { value: Math.min(slope, ratio), low: Math.min(slope - error, ratio), high: slope + error };
+    }
   }
-  const ratio = work.ns / work.bytes;
   const residual = Math.max(0, work.nsSquared - 2 * ratio * work.product + ratio * ratio * work.bytesSquared);
   const error =
     count > 2 ? ((Z + 2.4 / (count - 1)) * Math.sqrt((residual * count) / (count - 1))) / work.bytes : ratio;

@@ -108,6 +108,25 @@ describe('advice', () => {
     expect(advice!.markedBytes).toBeCloseTo(100_000 * 0.5, 0);
   });
 
+  it('credits no more bytes than were copied: what V8 puts into its old generation at once survives uncopied', () => {
+    // Scavenges copied 4.1 MB; these would make 20 MB of it, and 50 MB of the 5.5 marked.
+    const two = (name: string) => context([frame(name)], 1000, { gcCycles: LONG, bytes: 5_000_000 });
+    const { advice } = build([two('a'), two('b')]);
+    expect(advice).toHaveLength(2);
+    for (const { copiedBytes, markedBytes } of advice) {
+      expect(copiedBytes).toBeCloseTo(4_100_000 / 2, -2);
+      expect(markedBytes).toBeCloseTo(5_500_000 / 2, -2);
+    }
+    expect(advice.reduce((sum, { share }) => sum + share, 0)).toBeLessThanOrEqual(1);
+  });
+
+  it('knows that large objects are marked but never copied', () => {
+    const large = context([frame('f')], 1000, { gcCycles: LONG, bytes: 1000 * 200_000 });
+    const [advice] = build([large]).advice;
+    expect(advice!.copiedBytes).toBe(0);
+    expect(advice!.markedBytes).toBeGreaterThan(0);
+  });
+
   it.each([
     ['what JSON.parse made', [builtin('parse'), frame('load')], 'parsed JSON', 'ArenaCache'],
     ['a Map’s table', [builtin('set'), frame('load')], 'map', 'map'],
@@ -139,7 +158,7 @@ describe('advice', () => {
   });
 
   it('is none for garbage, for what was seen a few times only, and for what is nobody’s code', () => {
-    const few = context([frame('few')], 10, { gcCycles: [[25, null, 10, 10, 10]] });
+    const few = context([frame('few')], 7, { gcCycles: [[25, null, 7, 7, 7]] });
     expect(build([context([frame('tmp')], 5000), few, kept([builtin('(node)')])]).advice).toEqual([]);
   });
 
