@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ThreadAggregates } from '../../src/profiler/index.js';
-import { collect, leaf, withSource } from './helpers.js';
+import { collect, leaf, V8S_OWN_SAMPLES, warmUp, withSource } from './helpers.js';
 
 const CYCLES = 60;
 const PER_CYCLE = 400;
@@ -14,6 +14,9 @@ function makeGarbage(i: number): unknown {
 function makeSurvivor(i: number): unknown {
   return { x: i, y: i };
 }
+
+warmUp(makeGarbage);
+warmUp(makeSurvivor);
 
 function run(seed: number, budgetPercent: number): ThreadAggregates {
   let counts: ThreadAggregates | undefined;
@@ -66,20 +69,27 @@ describe('cohorts within a budget', () => {
   });
 
   it('keep ages right: garbage at 1, and survivors in intervals that hold the truth', () => {
+    // Both counts are of what is told wrong, which only V8's own objects may be, and over all runs to not even one in a
+    // hundred: V8 compiles a function but a few times.
+    const all = { dead: 0, wrong: 0 };
+    const count = (dead: number, right: number): void => {
+      expect(dead - right).toBeLessThanOrEqual(V8S_OWN_SAMPLES);
+      all.dead += dead;
+      all.wrong += dead - right;
+    };
     for (const counts of runs) {
-      // One in thousands was still referenced at its first GC (seen on a busy machine).
       const dead = leaf(counts, 'makeGarbage').gcCycles.filter(([, high]) => high !== null);
       const atOne = dead.filter(([low, high]) => low === 0 && high === 1);
       const total = (cells: typeof dead): number => cells.reduce((sum, cell) => sum + cell[2], 0);
-      expect(total(atOne)).toBeGreaterThan(0.99 * total(dead));
+      count(total(dead), total(atOne));
       // Held over HELD cycles, the next may collect them; those promoted wait for a mark-compact, at most ten cycles on.
-      // V8 itself keeps a few for good, as a literal's boilerplate.
       const survivor = leaf(counts, 'makeSurvivor');
       const known = survivor.gcCycles.filter(([, high]) => high !== null);
       const right = known.filter(([low, high]) => high! > HELD - 1 && low < HELD + 11);
-      const samples = (cells: typeof known): number => cells.reduce((sum, cell) => sum + cell[2], 0);
-      expect(samples(right)).toBeGreaterThan(0.99 * samples(known));
+      count(total(known), total(right));
     }
+    expect(all.dead).toBeGreaterThan(10_000);
+    expect(all.wrong).toBeLessThan(0.002 * all.dead);
   });
 
   it('hold against CPU time too: an app that idles pays no larger part of the little it does', () => {
@@ -89,19 +99,18 @@ describe('cohorts within a budget', () => {
       const { polls, pollNs } = source.read();
       // So long a pause that all polls together stay within a twentieth of wall time.
       const idleMs = Math.max(5, (20 * pollNs) / polls / 1e6);
-      const cycles = (count: number): { polled: number; cpu: number } => {
-        const from = { pollNs: source.read().pollNs, cpu: process.cpuUsage() };
+      const polledOf = (count: number): number => {
+        const before = source.read().polls;
         for (let cycle = 0; cycle < count; cycle++) {
           idle(idleMs);
           collect('minor');
         }
-        const { user, system } = process.cpuUsage(from.cpu);
-        return { polled: source.read().pollNs - from.pollNs, cpu: 1000 * (user + system) };
+        // The second read() has polled too.
+        return source.read().polls - before - 1;
       };
-      // p falls by 7 % a cycle at most.
-      cycles(60);
-      const { polled, cpu } = cycles(60);
-      expect(polled / cpu).toBeLessThan(0.2);
+      // p falls by 7 % a cycle at most. Wall time alone would let every cycle be polled.
+      polledOf(CYCLES);
+      expect(polledOf(CYCLES)).toBeLessThan(CYCLES / 2);
       expect(live.length).toBe(20_000);
     });
   });

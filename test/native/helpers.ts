@@ -43,6 +43,19 @@ export function withSource(
   }
 }
 
+/**
+ * Samples that V8 itself may keep alive, or let die late, under the name of a function that a test allocates in. On
+ * the first calls it makes the boilerplates of the function's literals (4 or 5 samples at an interval of 64 bytes), and
+ * when it optimises the function, after some ten thousand calls or later where the machine is busy, the data of the
+ * code (6 or 7). `warmUp` has that happen before, mostly.
+ */
+export const V8S_OWN_SAMPLES = 12;
+
+/** Calls a function so often that V8 has made its boilerplates, and most likely its optimised code, too. */
+export function warmUp(make: (i: number) => unknown): void {
+  for (let i = 0; i < 50_000; i++) make(i);
+}
+
 /** The one context whose leaf is `name` that has most samples. */
 export function leaf(counts: ThreadAggregates, name: string): ContextAggregate {
   const [found] = counts.contexts
