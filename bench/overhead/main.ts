@@ -24,9 +24,6 @@ import { type Kind, ROOT, Target, type Usage } from './target.js';
 
 /** Seconds of load after which a peer takes a profile, as agents do each minute. */
 const PROFILE_EVERY_S = 60;
-/** Fills the caches and has V8 optimise before anything is measured. */
-const WARM_UP_S = 20;
-const WARM_UP_RATE = 200;
 const LOOP_RUNS_PER_SLICE = 3;
 const SAMPLE_COST_PROCESSES = 7;
 
@@ -67,8 +64,10 @@ async function startAll(options: Options, generation: number): Promise<Runner[]>
     await stopAll(runners);
     throw failed.reason;
   }
-  if (options.workload === 'service') await load(streamsOf(runners), WARM_UP_RATE, WARM_UP_S);
-  else for (const { target } of runners) await target.ask('run');
+  if (options.workload === 'service') {
+    // Fills the caches and has V8 optimise before anything is measured.
+    await load(streamsOf(runners), 2 * options.rate, options.warmUpSeconds);
+  } else for (const { target } of runners) await target.ask('run');
   return runners;
 }
 
@@ -204,7 +203,7 @@ async function main(): Promise<void> {
   }
   // Without it rolp would fall back, and another sampler be measured.
   if (options.kinds.some(({ isRolp }) => isRolp)) nativeThreadStore();
-  const { workload, accounting, seconds, rate, roundsPerProcess, seed } = options;
+  const { workload, accounting, seconds, rate, warmUpSeconds, roundsPerProcess, seed } = options;
   const setup = {
     bench: accounting ? 'overhead-accounting' : 'overhead',
     node: process.version,
@@ -212,6 +211,7 @@ async function main(): Promise<void> {
     kinds: options.kinds.map(({ name }) => name),
     seconds,
     rate,
+    warmUpSeconds,
     roundsPerProcess,
     seed,
   };

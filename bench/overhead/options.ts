@@ -15,6 +15,7 @@ export const HELP: string = `Usage: npm --prefix bench install && npm run bench:
                         default settings: --kinds ${ACCOUNTING_KINDS}
   --seconds S           length of a round (default 30)
   --rate R              requests a second to each process (default 100)
+  --warm-up S           length of the warm-up of each process, at twice the rate (default 20)
   --rounds-per-process N  rounds after which the processes are replaced (default 2)
   --seed N              of requests (default 1)
   --fresh               start over instead of going on with bench/out
@@ -33,6 +34,7 @@ export interface Options {
   readonly kinds: readonly Kind[];
   readonly seconds: number;
   readonly rate: number;
+  readonly warmUpSeconds: number;
   readonly roundsPerProcess: number;
   readonly seed: number;
   readonly fresh: boolean;
@@ -50,6 +52,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       accounting: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '30' },
       rate: { type: 'string', default: '100' },
+      'warm-up': { type: 'string', default: '20' },
       'rounds-per-process': { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
       fresh: { type: 'boolean', default: false },
@@ -75,6 +78,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     pairs: positive('--pairs', values.pairs),
     seconds: positive('--seconds', values.seconds),
     rate: positive('--rate', values.rate),
+    warmUpSeconds: positive('--warm-up', values['warm-up']),
     roundsPerProcess: positive('--rounds-per-process', values['rounds-per-process']),
     seed: positive('--seed', values.seed),
     fresh: values.fresh,
