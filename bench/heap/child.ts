@@ -6,16 +6,16 @@ const MIB = 2 ** 20;
 const [, , which, implementation, sizeText] = process.argv;
 const size = Number(sizeText ?? 0);
 
-/** Median ns of one call over 40 batches, after 10 to warm up. */
+/** Median ns of one call over 20 batches, after 10 to warm up. */
 function nsPerCall(call: () => void): number {
   const calls = 200_000;
   const batches: number[] = [];
-  for (let batch = 0; batch < 50; batch++) {
+  for (let batch = 0; batch < 30; batch++) {
     const start = performance.now();
     for (let i = 0; i < calls; i++) call();
     if (batch >= 10) batches.push(((performance.now() - start) * 1e6) / calls);
   }
-  return batches.sort((a, b) => a - b)[20]!;
+  return batches.sort((a, b) => a - b)[10]!;
 }
 
 /** `size` 0: dropped at once. Else each is kept until `size` others have come. */
@@ -118,7 +118,7 @@ function generations(): Record<string, number> {
     return (seed >>> 0) / 2 ** 32;
   };
   const blocks = Math.floor(cycleBytes / slots / 136);
-  for (let step = 0; step < 300 * slots; step++) {
+  for (let step = 0; step < 200 * slots; step++) {
     for (const ref of due[now % horizon]!) heap.free(ref);
     due[now % horizon] = [];
     for (let i = 0; i < blocks; i++) {
