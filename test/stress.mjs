@@ -1,7 +1,8 @@
 /**
  * Repeats the property tests with seeds drawn at random, for 10 minutes unless told otherwise:
  * npm run stress -- [--minutes M | --rounds N] [--seed S] [filter...]
- * A filter is a part of a test file's path, e.g. heap. Prints the seed of each round; ends at the first failure.
+ * A filter is a part of a test file's path: heap (all of it), heap/ (blocks and generations), records, maps, cache.
+ * Prints the seed of each round; ends at the first failure.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';

@@ -36,6 +36,7 @@ export interface FastCalls {
  * every rare case to the placer. Numbers stand in for the names of hot-words.ts and layout.ts, since V8 loads an
  * imported constant each time. V8 inlines up to 460 bytes of bytecode a call and 920 in one function, the last call's
  * counting 1.2 times; a pair in one function stays well under it (test/heap/hot-path holds that).
+ * What the caller left out is not checked, and where V8 inlines the call it need not even ask.
  * Words: 0 FUSE, 1 TAKE, 2 PUT, 3 TAKE_END, 4 PUT_END, 5 CONDEMNED_COUNT, 6 CURRENT, 7 SITE_COUNT. `rows` are GenerationTable's.
  */
 export function makeFastCalls(core: HeapCore, placer: Placer, choose: ChooseGeneration): FastCalls {
@@ -85,8 +86,8 @@ export function makeFastCalls(core: HeapCore, placer: Placer, choose: ChooseGene
       if (
         byteLength >>> 0 !== byteLength ||
         byteLength > maxFast ||
-        site >>> 0 >= words[7]! ||
-        rows[row] !== gen ||
+        (site !== 0 && site >>> 0 >= words[7]!) ||
+        (generation !== undefined && rows[row] !== gen) ||
         top + units > rows[row + 2]! ||
         fuse < 0 ||
         take >= words[3]!
@@ -144,8 +145,8 @@ export function makeFastCalls(core: HeapCore, placer: Placer, choose: ChooseGene
       if (
         byteLength >>> 0 !== byteLength ||
         byteLength > maxFast ||
-        site >>> 0 >= words[7]! ||
-        rows[row] !== gen ||
+        (site !== 0 && site >>> 0 >= words[7]!) ||
+        (generation !== undefined && rows[row] !== gen) ||
         address + units > rows[row + 2]! ||
         fuse < 0
       ) {
