@@ -1,8 +1,8 @@
 import type { Clock } from '../base/index.js';
 
-/** What rolp stops the program for: evacuation steps, sweeps of released regions, resizes of tables. */
-export type PauseKind = 'evacuate' | 'release' | 'resize' | 'evict';
-const KINDS: readonly PauseKind[] = ['evacuate', 'release', 'resize', 'evict'];
+/** What rolp stops the program for: evacuation steps, sweeps of released regions, resizes of tables, evictions, a policy's decisions. */
+export type PauseKind = 'evacuate' | 'release' | 'resize' | 'evict' | 'decide';
+const KINDS: readonly PauseKind[] = ['evacuate', 'release', 'resize', 'evict', 'decide'];
 const BUCKETS = 40;
 const RING = 4096;
 

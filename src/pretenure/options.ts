@@ -6,7 +6,7 @@ import type { PlacedPrior } from './priors.js';
 import { scopesAreCheap } from './scopes.js';
 
 export interface PretenureOptions {
-  /** Contexts held at most, 16 to 65534; the coldest beyond count to their site. Default: what 1 % of maxBytes holds, 2048 at most. */
+  /** Contexts held at most, 16 to 65534; the coldest beyond count to their site. Default: what 0.25 % of maxBytes holds, 64 to 1024. */
   readonly maxContexts?: number;
   /**
    * Share of time that capturing callers may take, where only callers tell a site's lifetimes apart. Default 0.02. Where it
@@ -28,17 +28,21 @@ export interface PretenureConfig {
   readonly tableBytes: number;
 }
 
-const MOST_CONTEXTS = 2048;
+const MOST_CONTEXTS = 1024;
+const USUAL_LEAST_CONTEXTS = 64;
 const LEAST_CONTEXTS = 16;
-const SHARE_OF_HEAP = 0.01;
+const SHARE_OF_HEAP = 0.0025;
+/** A heap too small for the usual least gives this much. */
+const MOST_SHARE_OF_HEAP = 0.02;
 
 /** @throws TypeError, RangeError naming the option. */
 export function resolveOptions(heap: GenerationalHeap, options: PretenureOptions): PretenureConfig {
   const perRow = ContextTable.bytesPerRow(BYTES_PER_ROW);
-  const affordable = Math.floor((heap.maxBytes * SHARE_OF_HEAP) / perRow);
+  const within = (share: number): number => Math.floor((heap.maxBytes * share) / perRow);
+  const usual = Math.min(MOST_CONTEXTS, Math.max(USUAL_LEAST_CONTEXTS, within(SHARE_OF_HEAP)));
   const maxContexts = checkInteger(
     'pretenure.maxContexts',
-    options.maxContexts ?? Math.max(LEAST_CONTEXTS, Math.min(MOST_CONTEXTS, affordable)),
+    options.maxContexts ?? Math.max(LEAST_CONTEXTS, Math.min(usual, within(MOST_SHARE_OF_HEAP))),
     LEAST_CONTEXTS,
     65534,
   );

@@ -277,7 +277,8 @@ export class LearningPolicy implements PlacementPolicy {
   /** A slice of a window's decisions, and looks at probes that are due. */
   #work(cycle: number): void {
     if (this.#decided >= this.sites.length && !this.#search.isDue(cycle)) return;
-    const startMs = this.#parts.clock.nowMs();
+    const { pauses } = this.#parts.heap;
+    const startMs = pauses.start();
     for (let turn = 0; turn < SITES_PER_TURN && this.#decided < this.sites.length; turn++) {
       const state = this.sites[this.#decided++];
       if (state !== undefined) this.#decideSite(state, cycle);
@@ -287,7 +288,8 @@ export class LearningPolicy implements PlacementPolicy {
       if (looked.groups.length > 0) for (const row of looked.groups) this.#decideRow(looked, row, cycle);
       this.#publish(looked);
     }
-    this.workNs += (this.#parts.clock.nowMs() - startMs) * 1e6;
+    this.workNs += (pauses.start() - startMs) * 1e6;
+    pauses.record('decide', startMs);
   }
 
   #decideSite(state: SiteState, cycle: number): void {

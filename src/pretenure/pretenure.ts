@@ -106,7 +106,7 @@ export class Pretenurer {
  * papers.md sections 1 and 8). Generations given by hand win. docs/pretenure.md says how it learns.
  *
  * @returns the heap's Pretenurer; the one there is if it was installed before.
- * @throws TypeError, RangeError naming the option; HeapFullError if the tables (1 % of maxBytes) do not fit.
+ * @throws TypeError, RangeError naming the option; HeapFullError if the tables (0.25 % of maxBytes) do not fit.
  */
 export function pretenure(
   heap: GenerationalHeap,
