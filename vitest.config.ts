@@ -9,6 +9,7 @@ export default defineConfig({
     alias: {
       'rolp/cache': new URL('./src/cache/index.ts', import.meta.url).pathname,
       'rolp/heap': new URL('./src/heap/index.ts', import.meta.url).pathname,
+      'rolp/pretenure': new URL('./src/pretenure/index.ts', import.meta.url).pathname,
       'rolp/profiler': new URL('./src/profiler/index.ts', import.meta.url).pathname,
     },
   },

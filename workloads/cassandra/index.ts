@@ -5,12 +5,11 @@
  */
 import type { GenerationalHeap } from 'rolp/heap';
 import {
-  ARENA,
   ArenaHeap,
   type Engine,
+  PLACEMENTS,
   type Placement,
   type Prepared,
-  SINGLE,
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
@@ -37,6 +36,7 @@ export const CASSANDRA_VARIANTS = [
   'map-of-buffers',
   'typed',
   'single',
+  'auto',
   'arena',
   'floor',
 ] as const;
@@ -88,9 +88,9 @@ export function openCassandra(
       return new CassandraEngine(requests, tables, new TypedRowCache(cachedRows), policy);
     }
     case 'single':
-      return openArena(SINGLE, requests, policy);
+    case 'auto':
     case 'arena':
-      return openArena(ARENA, requests, policy);
+      return openArena(PLACEMENTS[variant], requests, policy);
     case 'floor':
       return new CassandraFloor(requests);
     default:

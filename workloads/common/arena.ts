@@ -22,6 +22,7 @@ export class ArenaHeap {
   constructor(placement: Placement, maxBytes: number) {
     this.placement = placement;
     this.heap = new GenerationalHeap({ maxBytes, name: placement.name });
+    placement.prepare?.(this.heap);
   }
 
   /** @param site what the runs of the new group are, for a placement that learns */

@@ -9,6 +9,8 @@ export interface Placement {
   readonly name: string;
   /** Whether a group's generation is released whole at its end. If not, its blocks are freed one by one. */
   readonly releasesGroups: boolean;
+  /** Called with the new heap, before anything lies in it. */
+  prepare?(heap: GenerationalHeap): void;
   /** The generation of a new group's blocks; undefined leaves each block to its site and the heap's policy. */
   open(heap: GenerationalHeap): Generation | undefined;
 }

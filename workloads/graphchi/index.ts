@@ -4,11 +4,10 @@
  * What may not live here: how time is taken, and what another workload needs.
  */
 import {
-  ARENA,
   type Engine,
   loadPointers,
+  PLACEMENTS,
   type Prepared,
-  SINGLE,
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
@@ -25,7 +24,7 @@ export { GraphEngine } from './engine.js';
 export { type EdgeList, rmat, ShardedGraph } from './graph.js';
 export { DAMPING, type ProgramName, SWEEPS } from './programs.js';
 
-export const GRAPHCHI_VARIANTS = ['heap', 'typed', 'single', 'arena', 'floor'] as const;
+export const GRAPHCHI_VARIANTS = ['heap', 'typed', 'single', 'auto', 'arena', 'floor'] as const;
 
 /** Batches that a sweep has. */
 const INTERVALS = 4;
@@ -59,8 +58,9 @@ export function openGraphchi(variant: string, graph: ShardedGraph, program: Prog
       return new GraphEngine(graph, program, new FlatBatches(graph, program, home));
     }
     case 'single':
+    case 'auto':
     case 'arena': {
-      const home = new ArenaBatchHome(variant === 'arena' ? ARENA : SINGLE, arenaBytes(graph));
+      const home = new ArenaBatchHome(PLACEMENTS[variant], arenaBytes(graph));
       return new GraphEngine(graph, program, new FlatBatches(graph, program, home));
     }
     case 'floor':

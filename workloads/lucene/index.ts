@@ -5,11 +5,10 @@
  * What may not live here: how time is taken, and what another workload needs.
  */
 import {
-  ARENA,
   type Engine,
   loadCorpus,
+  PLACEMENTS,
   type Prepared,
-  SINGLE,
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
@@ -31,7 +30,7 @@ export { type Token, TokenScanner, tokenise } from './tokens.js';
 /** What a document costs in the variant `heap`, measured: about ten postings of 105 bytes and its own object. */
 const HEAP_BYTES_PER_DOCUMENT = 1200;
 
-export const LUCENE_VARIANTS = ['heap', 'minisearch', 'typed', 'single', 'arena', 'floor'] as const;
+export const LUCENE_VARIANTS = ['heap', 'minisearch', 'typed', 'single', 'auto', 'arena', 'floor'] as const;
 
 /**
  * Bytes that a document's postings take at the worst moment, measured: a merge of nearly all, its inputs still
@@ -59,8 +58,9 @@ export function openLucene(
     case 'typed':
       return new LuceneEngine(requests, new FlatStore(new TypedPostings(), documents), policy);
     case 'single':
+    case 'auto':
     case 'arena': {
-      const home = new ArenaPostings(variant === 'arena' ? ARENA : SINGLE, arenaBytes(documents));
+      const home = new ArenaPostings(PLACEMENTS[variant], arenaBytes(documents));
       return new LuceneEngine(requests, new FlatStore(home, documents), policy);
     }
     case 'floor':
