@@ -1,16 +1,11 @@
 import { normalCdf } from './inference/index.js';
-import type { Advice, Estimate, LifetimeSummary, Profile, ProfileContext, ProfilePauses } from './profile.js';
+import { mergeContexts } from './merge-contexts.js';
+import type { Advice, Estimate, Profile, ProfileContext, ProfilePauses } from './profile.js';
 import { MIN_SAMPLES, PROMOTED_SHARE } from './v8-decisions.js';
 
-const QUANTILES = [
-  ['p50', 0.5],
-  ['p90', 0.9],
-  ['p99', 0.99],
-] as const;
-
 /**
- * Joins the profiles of many processes or threads by context id. Counts are summed. Lifetimes are mixed by objects,
- * on curves through the quantiles told: exact where the profiles agree, approximate between quantiles.
+ * Joins the profiles of many processes or threads by context id: counts and lifetimes as mergeContexts does it, decisions
+ * by votes.
  * Quantiles of pauses cannot be joined and become null; a single profile is returned as it is.
  *
  * @throws RangeError without a profile.
@@ -48,7 +43,7 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
     windows: profiles.flatMap(({ windows }) => windows),
     gc: mergeGc(profiles),
     contexts: [...groups.values()]
-      .map(mergeContexts)
+      .map(mergeOne)
       .sort((a, b) => b.allocated.bytes - a.allocated.bytes || (a.id < b.id ? -1 : 1)),
     advice: mergeAdvice(profiles),
     merged: total(({ merged }) => merged ?? 1),
@@ -89,23 +84,9 @@ function mergePauses(pauses: readonly ProfilePauses[]): ProfilePauses {
   };
 }
 
-function mergeContexts(parts: readonly ProfileContext[]): ProfileContext {
-  const [first] = parts;
-  if (parts.length === 1) return first!;
-  const total = (of: (context: ProfileContext) => number): number => sum(parts, of);
-  const bytes = total(({ allocated }) => allocated.bytes);
-  const summary = (clock: 'gcCycles' | 'bytes' | 'ms'): LifetimeSummary =>
-    mixLifetimes(parts.map(({ lifetime, allocated }) => [lifetime[clock], allocated.objects]));
-  const merged: ProfileContext = {
-    ...first!,
-    samples: total(({ samples }) => samples),
-    allocated: { objects: total(({ allocated }) => allocated.objects), bytes },
-    live: { objects: total(({ live }) => live.objects), bytes: total(({ live }) => live.bytes) },
-    survival: first!.survival.map((_, age) => total(({ survival }) => survival[age] ?? 0)),
-    deaths: { young: total(({ deaths }) => deaths.young), old: total(({ deaths }) => deaths.old) },
-    lifetime: { gcCycles: summary('gcCycles'), bytes: summary('bytes'), ms: summary('ms') },
-    estimated: bytes > 0 ? total(({ estimated, allocated }) => estimated * allocated.bytes) / bytes : 0,
-  };
+function mergeOne(parts: readonly ProfileContext[]): ProfileContext {
+  if (parts.length === 1) return parts[0]!;
+  const merged: ProfileContext = { ...parts[0]!, ...mergeContexts(parts) };
   return { ...merged, ...mergeDecisions(merged, parts) };
 }
 
@@ -167,80 +148,6 @@ function decideOnSums(merged: ProfileContext): DecisionFields {
 }
 
 type Weighted<T> = readonly [value: T, weight: number];
-
-/** A mixture of lifetime distributions of which quantiles are known. */
-export function mixLifetimes(parts: readonly Weighted<LifetimeSummary>[]): LifetimeSummary {
-  const known = parts.filter(([{ horizon }, weight]) => horizon !== null && weight > 0);
-  if (known.length === 0) return parts[0]![0];
-  if (known.length === 1) return known[0]![0];
-  const mixed = (bound: keyof Estimate) => mixture(known.map(([part, w]) => [pointsOf(part, bound), w]));
-  const value = mixed('value');
-  const low = mixed('low');
-  const high = mixed('high');
-  const horizon = Math.max(...known.map(([part]) => part.horizon!));
-  const at = (share: number): Estimate => ({
-    value: value.ageAt(share),
-    low: low.ageAt(share) ?? horizon,
-    high: high.ageAt(share),
-  });
-  const [p50, p90, p99] = QUANTILES.map(([, share]) => at(share)) as [Estimate, Estimate, Estimate];
-  return {
-    mean: meanOf(known.map(([part, weight]) => [part.mean, weight])),
-    p50,
-    p90,
-    p99,
-    horizon,
-    beyond: Math.min(1, Math.max(0, 1 - value.shareAt(horizon))),
-  };
-}
-
-type Points = readonly (readonly [age: number, share: number])[];
-
-/** Points of a distribution function, ascending in both. */
-function pointsOf(summary: LifetimeSummary, bound: keyof Estimate): Points {
-  const points: [number, number][] = [[0, 0]];
-  const add = (age: number | null, share: number): void => {
-    const [lastAge, lastShare] = points.at(-1)!;
-    if (age !== null && share >= lastShare) points.push([Math.max(age, lastAge), share]);
-  };
-  for (const [name, share] of QUANTILES) add(summary[name][bound], share);
-  if (bound === 'value') add(summary.horizon, 1 - summary.beyond);
-  return points;
-}
-
-function mixture(parts: readonly Weighted<Points>[]): {
-  shareAt: (age: number) => number;
-  ageAt: (share: number) => number | null;
-} {
-  const weight = sum(parts, ([, w]) => w);
-  const shareAt = (age: number): number => sum(parts, ([points, w]) => w * shareOn(points, age)) / weight;
-  const ages = [...new Set(parts.flatMap(([points]) => points.map(([age]) => age)))].sort((a, b) => a - b);
-  return {
-    shareAt,
-    ageAt(share) {
-      let before = 0;
-      for (const age of ages) {
-        const here = shareAt(age);
-        if (here >= share - 1e-9) {
-          const from = shareAt(before);
-          return here - from > 1e-12
-            ? before + (age - before) * Math.min(1, (share - from) / (here - from))
-            : age;
-        }
-        before = age;
-      }
-      return null;
-    },
-  };
-}
-
-function shareOn(points: Points, age: number): number {
-  const after = points.findIndex(([at]) => at > age);
-  if (after < 0) return points.at(-1)![1];
-  const [fromAge, fromShare] = points[after - 1]!;
-  const [toAge, toShare] = points[after]!;
-  return fromShare + ((toShare - fromShare) * (age - fromAge)) / (toAge - fromAge);
-}
 
 /** The weighted mean of estimates, their errors taken for independent. */
 function meanOf(parts: readonly Weighted<Estimate>[]): Estimate {

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { diffProfiles, mergeProfiles, type Profile } from '../../src/profiler/index.js';
-import { mixLifetimes } from '../../src/profiler/merge-profiles.js';
 import { formatDiff } from '../../src/report/index.js';
 import { contextFixture, profileFixture } from '../report/profile-fixture.js';
 
@@ -32,7 +31,7 @@ describe('merging profiles', () => {
     expect(cached(merged)).toMatchObject({
       samples: 300,
       allocated: { bytes: 3_000_000 },
-      lifetime: { gcCycles: { p50: { value: 2 } } },
+      lifetime: { bytes: { p50: { value: 2048 } } },
     });
     expect(cached(merged).survival[1]).toBeCloseTo(3 * cached(keeping(0.9)).survival[1]!, 6);
     expect(merged.gc.pauseMs.scavenge).toMatchObject({ count: 30, sum: 60, p50: null, max: 4.5 });
@@ -67,40 +66,27 @@ describe('merging profiles', () => {
     });
   });
 
-  it('mixes lifetimes by objects: quantiles of a mixture lie between those of its parts', () => {
-    const summary = cached(keeping(0.9)).lifetime.gcCycles;
-    const shifted = (factor: number) => {
-      const times = (e: typeof summary.p50) => ({
-        value: e.value && e.value * factor,
-        low: e.low && e.low * factor,
-        high: e.high && e.high * factor,
-      });
+  it('mixes lifetimes by objects: the median of a mixture lies between those of its parts', () => {
+    const lives = (factor: number) => {
+      const { bytes } = cached(keeping(0.9)).lifetime;
+      const times = (e: typeof bytes.p50) => ({ ...e, value: e.value && e.value * factor });
       return {
-        ...summary,
-        mean: times(summary.mean),
-        p50: times(summary.p50),
-        p90: times(summary.p90),
-        horizon: summary.horizon! * factor,
+        ...bytes,
+        mean: times(bytes.mean),
+        p50: times(bytes.p50),
+        p90: times(bytes.p90),
+        horizon: 1e6,
       };
     };
-    const mixed = mixLifetimes([
-      [summary, 1],
-      [shifted(10), 1],
+    const lifetime = (factor: number) => ({ ...cached(keeping(0.9)).lifetime, bytes: lives(factor) });
+    const merged = mergeProfiles([
+      keeping(0.9, { lifetime: lifetime(1) }),
+      keeping(0.9, { lifetime: lifetime(10) }),
     ]);
-    expect(mixed.p50.value).toBeGreaterThan(2);
-    expect(mixed.p50.value).toBeLessThan(20);
-    expect(mixed.mean.value).toBeCloseTo(11, 6);
-    const mostly = mixLifetimes([
-      [summary, 99],
-      [shifted(10), 1],
-    ]);
-    expect(mostly.p50.value).toBeCloseTo(2, 0);
-    expect(
-      mixLifetimes([
-        [summary, 5],
-        [summary, 3],
-      ]).p90,
-    ).toMatchObject({ value: 4 });
+    const { p50, mean } = cached(merged).lifetime.bytes;
+    expect(p50.value).toBeGreaterThan(2048);
+    expect(p50.value).toBeLessThan(20_480);
+    expect(mean.value).toBeCloseTo((2048 * 11) / 2, 6);
   });
 });
 
