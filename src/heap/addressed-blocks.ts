@@ -59,6 +59,25 @@ export abstract class AddressedBlocks {
     this.#placer.end(address);
   }
 
+  /**
+   * Sees to it that a block of `byteLength` bytes can be moved into `generation` by `moveOwned`. Like an allocation it
+   * may step, and so move blocks. @throws HeapFullError; RangeError if there is no such generation.
+   */
+  makeRoomIn(generation: number, byteLength: number): void {
+    this.#placer.makeRoom(generation, byteLength);
+  }
+
+  /**
+   * Moves an owned block into `generation`, which has room for it (`makeRoomIn`), its birth with it: to the placement
+   * policy it is the same block. A humongous one changes its generation where it lies. The owner is not told; nothing
+   * steps.
+   *
+   * @returns where it lies now.
+   */
+  moveOwned(address: Address, generation: number): Address {
+    return this.#placer.move(address, generation);
+  }
+
   /** A view over the block at `address`; see `view`. */
   viewAt(address: Address): Uint8Array {
     const slab = this.memory.u8[address >>> this.memory.slabShift]!;

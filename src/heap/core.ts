@@ -239,6 +239,15 @@ export class HeapCore {
     return Math.ceil(this.space.used[region]! / this.space.regionUnits);
   }
 
+  /** Gives a humongous region, its block with it, to generation `g`, as its youngest. */
+  rehomeHumongous(region: number, g: number): void {
+    const { space, generations } = this;
+    space.unlink(region, space.generation[region]!, generations.head, generations.tail);
+    const count = this.humongousRegions(region);
+    for (let r = region; r < region + count; r++) space.generation[r] = g;
+    space.link(region, g, generations.head, generations.tail);
+  }
+
   /** Payload bytes of the humongous block of `region`. */
   humongousBytes(region: number): number {
     const { space, memory } = this;

@@ -56,20 +56,32 @@ export class GenerationalHeap extends BlockHeap {
   }
 
   protected override chooseGeneration(site: number, byteLength: number, ttlMs: number): number {
-    const { sites, generations } = this.core;
-    const { policy } = this.core.lives;
-    const given = sites.generations[site];
-    if (given !== undefined && generations.indexOf(given) !== 0) return given;
+    const given = this.siteGeneration(site);
+    if (given !== 0) return given;
     // What was made current by hand is a hand-given generation.
-    if (policy !== null && this.#current === 1 && this.#scope?.getStore() === undefined) {
-      try {
-        const chosen = policy.generationFor(site as SiteId, byteLength, ttlMs);
-        if (generations.indexOf(chosen) !== 0) return chosen;
-      } catch (error) {
-        this.core.lives.dropPolicy(error);
-      }
+    const isByHand = this.#current !== 1 || this.#scope?.getStore() !== undefined;
+    const advised = isByHand ? 0 : this.advisedGeneration(site, byteLength, ttlMs);
+    return advised !== 0 ? advised : this.getGeneration();
+  }
+
+  /** The generation that was given to `site` by hand, or 0. For owners that choose the generation themselves. */
+  siteGeneration(site: number): Generation | 0 {
+    if (this.#static) return 0;
+    const given = this.core.sites.generations[site];
+    return given !== undefined && this.core.generations.indexOf(given) !== 0 ? (given as Generation) : 0;
+  }
+
+  /** What the placement policy would choose, or 0 if there is none or it has no opinion. */
+  advisedGeneration(site: number, byteLength: number, ttlMs: number): Generation | 0 {
+    const { generations, lives } = this.core;
+    if (this.#static || lives.policy === null) return 0;
+    try {
+      const chosen = lives.policy.generationFor(site as SiteId, byteLength, ttlMs);
+      if (generations.indexOf(chosen) !== 0) return chosen as Generation;
+    } catch (error) {
+      lives.dropPolicy(error);
     }
-    return this.getGeneration();
+    return 0;
   }
 
   // ---- generations ----

@@ -1,8 +1,11 @@
 import type { Clock } from '../base/index.js';
 
-/** What rolp stops the program for: evacuation steps, sweeps of released regions, resizes of tables, evictions, a policy's decisions. */
-export type PauseKind = 'evacuate' | 'release' | 'resize' | 'evict' | 'decide';
-const KINDS: readonly PauseKind[] = ['evacuate', 'release', 'resize', 'evict', 'decide'];
+/**
+ * What rolp stops the program for: evacuation steps, sweeps of released regions, resizes of tables, a policy's
+ * decisions; and of a cache, evictions and the removal of what has expired.
+ */
+export type PauseKind = 'evacuate' | 'release' | 'resize' | 'evict' | 'decide' | 'expire';
+const KINDS: readonly PauseKind[] = ['evacuate', 'release', 'resize', 'evict', 'decide', 'expire'];
 const BUCKETS = 40;
 const RING = 4096;
 

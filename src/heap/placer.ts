@@ -2,9 +2,12 @@ import { checkInteger } from '../base/index.js';
 import type { HeapCore } from './core.js';
 import { CAREFUL, CLOSED, CONDEMNED_COUNT, FUSE, PUT_END } from './hot-words.js';
 import { HEADER_BYTES, HUMONGOUS_SIZE, isHumongous, SITE_SHIFT, STAMP_BYTES, STAMPED } from './layout.js';
+import { HAS_OWNED } from './region-space.js';
 import type { Address, SiteId } from './types.js';
 
 const LARGEST_FUSE = 0x3fffffff;
+/** Blocks longer than this are copied by the platform's memmove; below, its call costs more than a loop. */
+const LONG_WORDS = 256;
 
 /**
  * Places and ends blocks by address: everything that the fast calls (fast-calls.ts) leave to a slow one. Checks that
@@ -92,6 +95,46 @@ export class Placer {
     if (word1 < 0) core.lives.noteDeath(address, units, word1, g);
     if (this.isCareful) core.poison(region, i32, at, units);
     core.addFreed(region, units);
+  }
+
+  /** Sees to it that `move` finds room for a block of `byteLength` bytes, with its stamp if it has one. */
+  makeRoom(gen: number, byteLength: number): void {
+    const core = this.#core;
+    const g = core.generations.indexOf(gen);
+    if (g === 0) throw core.noGeneration(gen);
+    if (byteLength <= this.maxSmall) this.#ensureRoom(core.blockUnits(byteLength | STAMPED), g, false);
+  }
+
+  /** Moves an owned block, its birth with it; see `AddressedBlocks.moveOwned`. */
+  move(address: Address, gen: number): Address {
+    const core = this.#core;
+    const { space, generations, memory } = core;
+    const g = generations.indexOf(gen);
+    if (g === 0) throw core.noGeneration(gen);
+    const region = address >>> space.regionShift;
+    const i32 = memory.i32[address >>> memory.slabShift]!;
+    const at = this.#headerWord(address);
+    if (isHumongous(i32[at + 1]!)) {
+      core.rehomeHumongous(region, g);
+      return address;
+    }
+    const units = core.blockUnits(i32[at + 1]!);
+    const to = generations.top(g) as Address;
+    if (to + units > generations.end(g)) {
+      throw new RangeError(`generation ${gen} has no room for the block: call makeRoomIn first`);
+    }
+    generations.setTop(g, to + units);
+    const words = units << memory.wordShift;
+    const target = memory.i32[to >>> memory.slabShift]!;
+    const targetAt = this.#headerWord(to);
+    if (words > LONG_WORDS) target.set(i32.subarray(at, at + words), targetAt);
+    else for (let i = 0; i < words; i++) target[targetAt + i] = i32[at + i]!;
+    space.pins[to >>> space.regionShift]! |= HAS_OWNED;
+    generations.bytesEvacuated[space.generation[region]!]! += units * memory.unitBytes;
+    i32[at] = 0;
+    if (this.isCareful) core.poison(region, i32, at, units);
+    core.addFreed(region, units);
+    return to;
   }
 
   #headerWord(address: Address): number {
