@@ -1,27 +1,56 @@
-import type { RegionIndex } from '../heap/index.js';
+import type { Address, RegionIndex } from '../heap/index.js';
 import type { EntryStore } from './entry-store.js';
-import type { Policy } from './policies/policy.js';
+import type { Placement } from './placement.js';
 
 /** Dead bytes inside the entries' regions that are put up with, as a share of all. */
 const WASTE_SHARE = 0.1;
 
+export interface CompactionEvents {
+  /** The entry has moved within its queue. */
+  moved(from: Address, to: Address): void;
+  /** The entry is stale: it is to go instead of being moved. */
+  expired(address: Address): void;
+}
+
 /**
  * Deleted entries, and those written anew at another length, leave holes in regions that eviction will not reach
- * for long. When room is needed and the holes are many, the region with most dead is evacuated within its
- * generation instead of anything being evicted. The survivors become the generation's youngest, so regions that
- * eviction is in the middle of are left to it.
+ * for long. When room is needed and the holes are many, the region with most dead is evacuated within its queue
+ * instead of anything being evicted. The survivors become the queue's youngest, so regions that eviction is in the
+ * middle of are left to it. Done entry by entry rather than by the heap's evacuation, which would keep a second
+ * region open in each generation.
  *
  * @returns whether a region was freed. Cost: a look at each region of the cache, and the copying of one.
  */
-export function compact(store: EntryStore, policy: Policy): boolean {
+export function compact(store: EntryStore, placement: Placement, events: CompactionEvents): boolean {
+  const region = mostDead(store, placement);
+  if (region === -1) return false;
+  const { regions } = store.heap;
+  const { queue } = placement.table.lane(region);
+  let at = regions.nextLive(region, regions.start(region));
+  while (at !== -1) {
+    const next = regions.after(at);
+    if (store.isStale(at)) events.expired(at);
+    else {
+      const to = placement.move(at, queue);
+      if (to === -1) return false;
+      events.moved(at, to);
+    }
+    at = regions.liveBytes(region) === 0 ? -1 : regions.nextLive(region, next);
+  }
+  return true;
+}
+
+/** The region with most dead bytes if there are many of them altogether, else -1. */
+function mostDead(store: EntryStore, placement: Placement): RegionIndex | -1 {
   const { heap } = store;
   const { regions } = heap;
   let best: RegionIndex | -1 = -1;
   let bestDead = heap.regionBytes * WASTE_SHARE;
   let dead = 0;
-  for (const generation of policy.generations) {
-    for (let r = regions.first(generation); r !== -1; r = regions.next(r)) {
-      if (!regions.isRetired(r) || policy.isCurrent(r)) continue;
+  for (const lane of placement.lanes) {
+    if (lane.bytes === 0) continue;
+    for (let r = regions.first(lane.generation); r !== -1; r = regions.next(r)) {
+      if (!regions.isRetired(r) || placement.isCurrent(r)) continue;
       const bytes = regions.deadBytes(r);
       dead += bytes;
       if (bytes <= bestDead) continue;
@@ -30,6 +59,5 @@ export function compact(store: EntryStore, policy: Policy): boolean {
     }
   }
   // Only what is dead counts: the end of a region where no block fitted comes back however often it is moved.
-  if (best === -1 || dead < (dead + store.liveBytes) * WASTE_SHARE) return false;
-  return heap.evacuateRegion(best);
+  return dead < (dead + store.liveBytes) * WASTE_SHARE ? -1 : best;
 }

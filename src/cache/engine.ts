@@ -14,11 +14,15 @@ import { Expiry } from './expiry.js';
 import { Front } from './front.js';
 import { HeapValues } from './heap-values.js';
 import type { CacheKey } from './key.js';
+import { BY_HAND } from './lane.js';
 import type { CacheConfig } from './options.js';
+import { Placement } from './placement.js';
 import { LruPolicy } from './policies/lru.js';
 import type { Policy } from './policies/policy.js';
 import { S3FifoPolicy } from './policies/s3-fifo.js';
 import { SievePolicy } from './policies/sieve.js';
+import { Reaper } from './reaper.js';
+import { RegionTable } from './region-table.js';
 import { Room } from './room.js';
 import type { DisposeReason, PolicyName } from './types.js';
 
@@ -46,13 +50,24 @@ export class PutRequest {
   noDispose: boolean = false;
   /** Whether somebody will be told if the value is the one that was there. */
   compares: boolean = false;
+  /** By hand; 0: the cache's. */
+  generation: number = 0;
+  /** 0: the cache's. */
+  site: number = 0;
+
+  /** Whether it says no more than that there is a value. */
+  get isPlain(): boolean {
+    return this.ttlMs === 0 && !this.compares && (this.generation | this.site) === 0;
+  }
 }
 
-const POLICIES: Readonly<Record<PolicyName, (store: EntryStore) => Policy>> = {
-  's3-fifo': (store) => new S3FifoPolicy(store),
-  sieve: (store) => new SievePolicy(store),
-  lru: (store) => new LruPolicy(store),
-};
+const POLICIES = {
+  's3-fifo': S3FifoPolicy,
+  sieve: SievePolicy,
+  lru: LruPolicy,
+} as const satisfies Readonly<
+  Record<PolicyName, { readonly queues: number; new (store: EntryStore, placement: Placement): Policy }>
+>;
 const LINK_WORDS: Readonly<Record<PolicyName, number>> = { 's3-fifo': 0, sieve: 0, lru: 2 };
 
 /** The cache without its manners: entries, limits, eviction, expiry. The face (arena-cache.ts) calls it. */
@@ -62,6 +77,8 @@ export class CacheEngine<K extends CacheKey, V> {
   readonly store: EntryStore;
   readonly policy: Policy;
   readonly expiry: Expiry;
+  readonly placement: Placement;
+  readonly reaper: Reaper;
   readonly room: Room;
   /** Told of each entry that goes, before its bytes do; undefined while nobody wants to know. */
   onGone: ((address: Address, reason: DisposeReason) => void) | undefined;
@@ -91,14 +108,21 @@ export class CacheEngine<K extends CacheKey, V> {
     const fixedWords = linkWords + (this.#sizeWord === -1 ? 0 : 1);
     this.store = new EntryStore(config.heap, fixedWords, config.codec.bind === undefined ? 0 : 1, seed);
     this.#reader = config.codec.bind?.(config.heap, this.store.changes);
-    this.policy = POLICIES[config.policy](this.store);
-    this.expiry = new Expiry(this.store, config.now, config.ttlResolution);
-    this.room = new Room(this.store, this.policy, config, () => this.evictOne());
-    this.store.isStale = (address) => this.expiry.isStale(address);
-    this.store.listener = {
-      moved: (from, to) => this.policy.moved(from, to),
-      removed: (address) => this.#forget(address),
+    const Policy = POLICIES[config.policy];
+    const table = new RegionTable(config.heap);
+    this.expiry = new Expiry(this.store, table, config.now, config.ttlResolution);
+    this.placement = new Placement(this.store, table, this.expiry, Policy.queues, config.maxBytes);
+    this.policy = new Policy(this.store, this.placement);
+    const expire = (address: Address): void => this.remove(address, 'expire');
+    this.reaper = new Reaper(this.store, this.placement, this.expiry, expire, config.keepsStale);
+    const compaction = {
+      moved: (from: Address, to: Address): void => this.policy.moved(from, to),
+      expired: expire,
     };
+    this.room = new Room(this.store, this.placement, this.policy, this.reaper, config, compaction, () =>
+      this.evictOne(),
+    );
+    this.#connect();
     this.#heapValues = new HeapValues<V>(config.maxHeapValues);
     this.#codec = config.codec;
     const { front } = config;
@@ -111,12 +135,32 @@ export class CacheEngine<K extends CacheKey, V> {
     this.#offPressure = config.ownsHeap ? () => {} : this.heap.onPressure((asked) => this.#relieve(asked));
   }
 
+  #connect(): void {
+    this.store.isStale = (address) => this.expiry.isStale(address);
+    this.store.listener = {
+      moved: (from, to) => {
+        this.placement.moved(from, to);
+        this.policy.moved(from, to);
+      },
+      // Its generation was released by whoever gave it by hand.
+      removed: (address) => {
+        this.evictions++;
+        this.onGone?.(address, 'evict');
+        this.#forget(address);
+      },
+    };
+    this.placement.sweep = (region) => this.reaper.sweep(region);
+    this.expiry.onRestart = {
+      before: (address) => this.placement.renewing(address),
+      after: (address) => this.placement.renewed(address),
+    };
+  }
+
   // ---- reading ----
 
   /** The address of the entry with this key, or -1; stale ones too. @throws TypeError for what is no key. */
   find(key: K): Address | -1 {
     this.#refuseReentry();
-    if (this.expiry.sweepIsDue()) this.#sweep();
     const { store } = this;
     store.keys.load(key);
     if (store.front !== undefined) {
@@ -124,10 +168,6 @@ export class CacheEngine<K extends CacheKey, V> {
       if (hot !== -1) return hot;
     }
     return store.index.find();
-  }
-
-  #sweep(): void {
-    for (const address of this.expiry.overdue()) this.remove(address, 'expire');
   }
 
   #refuseReentry(): void {
@@ -199,14 +239,13 @@ export class CacheEngine<K extends CacheKey, V> {
    */
   put(key: K, value: V, request: PutRequest): number {
     this.#refuseReentry();
-    if (this.expiry.sweepIsDue()) this.#sweep();
+    if (request.generation !== 0) this.heap.configureGeneration(request.generation, {});
+    if (this.reaper.isDue()) this.reaper.step();
     const { store } = this;
     store.keys.load(key);
     const alternative = this.#encode(value, key);
     const existing = store.index.find();
-    if (existing !== -1 && alternative === 0 && request.ttlMs === 0 && !request.compares) {
-      if (this.#overwrite(existing)) return REPLACED;
-    }
+    if (existing !== -1 && alternative === 0 && request.isPlain && this.#overwrite(existing)) return REPLACED;
     const keepsTtl = request.keepTtl && existing !== -1;
     const hasTtl = keepsTtl ? (store.markOf(existing) & HAS_TTL) !== 0 : request.ttlMs > 0;
     const flags = alternative | (hasTtl ? HAS_TTL : 0);
@@ -304,11 +343,43 @@ export class CacheEngine<K extends CacheKey, V> {
     this.#makeSizeFor(size);
     const hash = store.keys.hash;
     if (!this.#prepare(hash)) return REFUSED;
-    const address = this.#allocate(this.policy.place(hash), flags);
+    const queue = this.policy.queueFor(hash);
+    const address = this.#allocate(this.#choose(queue, flags, request, -1), flags, this.#siteOf(request));
     if (address === -1) return REFUSED;
     this.#fill(address, flags, size, request, -1);
     this.#publish(hash, address, size);
     return ADDED;
+  }
+
+  #siteOf(request: PutRequest): number {
+    return request.site || this.config.site;
+  }
+
+  /** The generation given by hand, to the call, the cache or the site; 0 if none was. */
+  #givenGeneration(request: PutRequest): Generation | 0 {
+    const given =
+      request.generation || this.config.generation || this.heap.siteGeneration(this.#siteOf(request));
+    return given as Generation | 0;
+  }
+
+  /** The generation for an entry with the loaded key and the value in hand. `former`: as in `#fill`. */
+  #choose(queue: number, flags: number, request: PutRequest, former: Address | -1): Generation {
+    const given = this.#givenGeneration(request);
+    if (given !== 0) return given;
+    const hasTtl = (flags & HAS_TTL) !== 0;
+    const keepsTtl = hasTtl && request.keepTtl && former !== -1;
+    const ttlMs = !hasTtl ? 0 : keepsTtl ? this.expiry.ttlMsOf(former as Address) : request.ttlMs;
+    const remainingMs = !hasTtl
+      ? 0
+      : keepsTtl
+        ? ttlMs - this.expiry.ageMsOf(former as Address)
+        : this.#remainingMs(request);
+    const bytes = this.store.payloadBytes(hasTtl, this.#writer.length);
+    return this.placement.choose(queue, ttlMs, remainingMs, this.#siteOf(request), bytes);
+  }
+
+  #remainingMs(request: PutRequest): number {
+    return request.startMs + request.ttlMs - this.expiry.nowMs();
   }
 
   #makeSizeFor(size: number): void {
@@ -316,7 +387,7 @@ export class CacheEngine<K extends CacheKey, V> {
     while (maxSize > 0 && this.calculatedSize + size > maxSize && this.evictOne());
   }
 
-  /** Gives an entry a new value: in its place if it fits there, else in a new block of the same generation. */
+  /** Gives an entry a new value: in its place if it fits there, else in a new block of the same queue. */
   #rewrite(
     at: Address,
     flags: number,
@@ -328,8 +399,7 @@ export class CacheEngine<K extends CacheKey, V> {
     const { store, heap } = this;
     const tells = result === REPLACED && !request.noDispose && this.onGone !== undefined;
     const oldPayload = heap.byteLengthAt(at);
-    const sameHead = ((store.markOf(at) ^ flags) & HAS_TTL) === 0;
-    if (!sameHead || !this.#fitsInPlace(at, oldPayload, payload)) {
+    if (!this.#mayStay(at, flags, request) || !this.#fitsInPlace(at, oldPayload, payload)) {
       return this.#rewriteElsewhere(at, flags, size, request, result, tells);
     }
     if (tells) {
@@ -353,6 +423,18 @@ export class CacheEngine<K extends CacheKey, V> {
     return this.heap.regions.resize(at, payload);
   }
 
+  /** Whether the place of an entry still is the right one for what it is to be now. */
+  #mayStay(at: Address, flags: number, request: PutRequest): boolean {
+    if (((this.store.markOf(at) ^ flags) & HAS_TTL) !== 0) return false;
+    const given = this.#givenGeneration(request);
+    if (given !== 0 && given !== this.heap.generationAt(at)) return false;
+    // What lives and dies by a site is told from others of its site.
+    const site = this.#siteOf(request);
+    if (site !== 0 && site !== this.heap.siteAt(at)) return false;
+    if ((flags & HAS_TTL) === 0 || request.keepTtl) return true;
+    return !this.placement.outgrows(at, request.ttlMs, this.#remainingMs(request));
+  }
+
   #rewriteElsewhere(
     at: Address,
     flags: number,
@@ -361,10 +443,17 @@ export class CacheEngine<K extends CacheKey, V> {
     result: number,
     tells: boolean,
   ): number {
-    const { store, heap } = this;
+    const { store } = this;
     const { hash } = store.keys;
     store.held = at;
-    const to = this.#allocate(heap.generationAt(at), flags);
+    const { queue } = this.placement.laneAt(at);
+    const generation = this.#choose(
+      queue === BY_HAND ? this.policy.queueFor(hash) : queue,
+      flags,
+      request,
+      at,
+    );
+    const to = this.#allocate(generation, flags, this.#siteOf(request) || this.heap.siteAt(at));
     const from = store.held;
     if (to === -1) return REFUSED;
     if (from === -1) {
@@ -377,6 +466,8 @@ export class CacheEngine<K extends CacheKey, V> {
     this.#dropHeapValue(from);
     if (this.#sizeWord !== -1) this.calculatedSize += size - this.sizeOf(from);
     this.#fill(to, flags, size, request, from);
+    this.placement.left(from);
+    this.placement.entered(to);
     this.policy.rewritten(from, to);
     this.#front?.drop(hash, from);
     store.reindex(hash, from, to);
@@ -402,6 +493,7 @@ export class CacheEngine<K extends CacheKey, V> {
         store.setTtlWord(at, 1, store.ttlWordOf(former, 1));
       } else {
         this.expiry.begin(at, request.ttlMs, request.startMs);
+        if (former === at) this.placement.renewed(at);
       }
     }
     store.writeValue(at, this.#writer);
@@ -410,6 +502,7 @@ export class CacheEngine<K extends CacheKey, V> {
   /** Enters a new entry into the index, which `#prepare` has made ready. */
   #publish(hash: number, address: Address, size: number): void {
     this.store.index.insert(hash, address);
+    this.placement.entered(address);
     this.policy.added(address);
     if (this.#sizeWord !== -1) this.calculatedSize += size;
     this.#trimHeapValues();
@@ -431,13 +524,14 @@ export class CacheEngine<K extends CacheKey, V> {
   // ---- room ----
 
   /** Places a block for the loaded key and the value in hand, evicting as needed. -1 if the heap has no room. */
-  #allocate(generation: Generation, flags: number): Address | -1 {
+  #allocate(generation: Generation, flags: number, site: number): Address | -1 {
     const { store, heap } = this;
     const bytes = store.payloadBytes((flags & HAS_TTL) !== 0, this.#writer.length) + 24;
     if (heap.regions.roomIn(generation) < bytes) this.room.make(bytes);
+    this.placement.prepare(generation);
     for (;;) {
       try {
-        return store.allocate(generation, flags, this.#writer.length);
+        return store.allocate(generation, flags, this.#writer.length, site);
       } catch (error) {
         if (!(error instanceof HeapFullError)) throw error;
         // Free regions that do not lie together, or a shared heap filled by others.
@@ -450,8 +544,9 @@ export class CacheEngine<K extends CacheKey, V> {
     if (!this.room.busy && !this.#encoding) this.room.make(askedBytes);
   }
 
-  /** Evicts one entry. @returns false if there is none. */
+  /** Evicts one entry, an expired one if one is known. @returns false if there is none. */
   evictOne(): boolean {
+    if (this.reaper.expireOne()) return true;
     const address = this.victim();
     if (address === -1) return false;
     this.evict(address);
@@ -493,6 +588,7 @@ export class CacheEngine<K extends CacheKey, V> {
   #forget(address: Address): void {
     this.#dropHeapValue(address);
     this.policy.removed(address);
+    this.placement.left(address);
     if (this.#sizeWord !== -1) this.calculatedSize -= this.sizeOf(address);
     if (this.store.held === address) this.store.held = -1;
   }
@@ -516,7 +612,8 @@ export class CacheEngine<K extends CacheKey, V> {
         this.onGone!(address, this.expiry.isStale(address) ? 'expire' : 'delete');
       });
     }
-    this.store.clear(this.policy.generations);
+    this.store.clear(this.placement.generations, [...this.placement.walk(this.placement.byHand, false)]);
+    this.placement.cleared();
     this.policy.cleared();
     this.#heapValues.clear();
     this.calculatedSize = 0;
@@ -526,7 +623,8 @@ export class CacheEngine<K extends CacheKey, V> {
   dispose(): void {
     this.#offPressure();
     this.policy.dispose();
-    this.store.dispose(this.policy.generations);
+    this.store.dispose(this.placement.generations);
+    this.placement.dispose();
     this.#heapValues.clear();
   }
 }

@@ -39,6 +39,8 @@ export class EntryStore {
   liveBytes: number = 0;
   /** An address that the caller holds over an allocation; follows the block if the heap moves it. */
   held: Address | -1 = -1;
+  /** The entry that `relocate` was last called with, wherever it lies now. */
+  tracked: Address | -1 = -1;
   listener: EntryListener | undefined;
   /** Decoded values, if the cache keeps any: told where entries go. */
   front: Front<unknown> | undefined;
@@ -63,6 +65,7 @@ export class EntryStore {
   #moved(from: Address, to: Address): void {
     this.reindex(this.keys.hashAt(to), from, to);
     if (this.held === from) this.held = to;
+    if (this.tracked === from) this.tracked = to;
     this.listener?.moved(from, to);
   }
 
@@ -167,11 +170,11 @@ export class EntryStore {
    *
    * @throws HeapFullError
    */
-  allocate(generation: Generation, flags: number, valueBytes: number): Address {
+  allocate(generation: Generation, flags: number, valueBytes: number, site: number): Address {
     const { keys } = this;
     const payload = this.payloadBytes((flags & HAS_TTL) !== 0, valueBytes);
     const mark = keys.markBits | flags;
-    const address = this.heap.allocateOwned(this.#owner, payload, generation, 0, mark);
+    const address = this.heap.allocateOwned(this.#owner, payload, generation, site, mark);
     const i32 = this.i32Of(address);
     const at = this.wordOf(address) + keyWord(mark, this.fixedWords);
     if (keys.byteLength >= LONG_KEY) i32[at - 1] = keys.byteLength;
@@ -222,52 +225,45 @@ export class EntryStore {
     this.abandon(address);
   }
 
+  /** Whether a live entry of this store lies at `address`: others' blocks may lie beside it. */
+  isEntry(address: Address): boolean {
+    const i32 = this.memory.i32[address >>> this.memory.slabShift]!;
+    // A slab that went back to the system has no words: undefined >>> 16 is 0.
+    return i32[this.wordOf(address)]! >>> 16 === (0x8000 | this.#owner);
+  }
+
   /**
-   * Copies an entry to `generation`, so that its old place is dead.
-   *
-   * The heap moves nothing meanwhile: it leaves generations with a live threshold of 0 alone.
+   * Moves an entry to `generation`: to the placement policy it stays the same block. A humongous one stays where it
+   * is. Making room may move it meanwhile, in generations that the heap evacuates by itself: `tracked` follows it.
    *
    * @returns where it lies now, or -1 if there was no room: it stays where it is.
    */
   relocate(address: Address, generation: Generation): Address | -1 {
     const { heap } = this;
     const bytes = heap.regions.blockBytes(address);
-    const payload = heap.byteLengthAt(address);
-    const humongous = payload > heap.regionBytes / 2;
-    const wanted = humongous ? Math.ceil(bytes / heap.regionBytes) + 1 : 2;
-    if (heap.regions.roomIn(generation) < bytes + 8 && heap.regions.freeRegions < wanted) return -1;
-    let to: Address;
-    try {
-      to = heap.allocateOwned(this.#owner, payload, generation, heap.siteAt(address), this.markOf(address));
-    } catch (error) {
-      // Free regions that do not lie together: the entry stays.
-      if (error instanceof HeapFullError) return -1;
-      throw error;
+    this.tracked = address;
+    if (heap.regions.roomIn(generation) < bytes && bytes <= heap.regionBytes / 2) {
+      if (heap.regions.freeRegions < 2) return -1;
+      try {
+        heap.makeRoomIn(generation, heap.byteLengthAt(address));
+      } catch (error) {
+        if (error instanceof HeapFullError) return -1;
+        throw error;
+      }
     }
-    this.#copyPayload(address, to, payload);
-    this.liveBytes += heap.regions.blockBytes(to) - bytes;
-    this.reindex(this.keys.hashAt(to), address, to);
-    if (this.held === address) this.held = to;
-    heap.freeOwned(address);
+    const from = this.tracked;
+    const to = heap.moveOwned(from, generation);
+    if (to === from) return to;
+    this.changes[0]!++;
+    this.reindex(this.keys.hashAt(to), from, to);
+    if (this.held === from) this.held = to;
     return to;
   }
 
-  #copyPayload(from: Address, to: Address, bytes: number): void {
-    const source = this.wordOf(from) + HEADER_WORDS;
-    const target = this.wordOf(to) + HEADER_WORDS;
-    if (bytes > LOOP_BYTES) {
-      this.u8Of(to).set(this.u8Of(from).subarray(source << 2, (source << 2) + bytes), target << 2);
-      return;
-    }
-    const i32 = this.i32Of(from);
-    const copy = this.i32Of(to);
-    const words = (bytes + 3) >>> 2;
-    for (let i = 0; i < words; i++) copy[target + i] = i32[source + i]!;
-  }
-
-  /** Drops all entries of `generations` and the index without looking at them. */
-  clear(generations: readonly Generation[]): void {
+  /** Drops all entries of `generations` and the index without looking at them; `others` lie among others' blocks. */
+  clear(generations: readonly Generation[], others: readonly Address[]): void {
     this.changes[0]!++;
+    for (const address of others) this.heap.freeOwned(address);
     for (const generation of generations) {
       this.heap.releaseGeneration(generation, { keep: true, tellOwners: false });
     }

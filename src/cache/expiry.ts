@@ -1,23 +1,24 @@
 import type { Address } from '../heap/index.js';
 import { HAS_TTL } from './entry.js';
 import type { EntryStore } from './entry-store.js';
-import { ageOf, isLong, SHORT_TTL_MS, startWord, ttlOf, ttlWord } from './ttl.js';
-
-/** So often all entries are looked at, since the words of ttl.ts wrap around. */
-const SWEEP_EVERY_MS = SHORT_TTL_MS / 2;
+import type { RegionTable } from './region-table.js';
+import { ageOf, isLong, startWord, ttlOf, ttlWord } from './ttl.js';
 
 /** When entries are over, by the cache's clock. */
 export class Expiry {
+  /** Whether any entry ever had a ttl. */
+  hasTtls: boolean = false;
+  /** Told before the ttl of an entry begins anew, and after. */
+  onRestart: { before(address: Address): void; after(address: Address): void } | undefined;
   readonly #store: EntryStore;
+  readonly #table: RegionTable;
   readonly #now: () => number;
   readonly #resolutionMs: number;
   #cachedNowMs: number = -1;
-  /** Infinity until an entry has a ttl. */
-  #sweepAtMs: number = Number.POSITIVE_INFINITY;
-  #lastLookMs: number = 0;
 
-  constructor(store: EntryStore, now: () => number, resolutionMs: number) {
+  constructor(store: EntryStore, table: RegionTable, now: () => number, resolutionMs: number) {
     this.#store = store;
+    this.#table = table;
     this.#now = now;
     this.#resolutionMs = resolutionMs;
   }
@@ -34,11 +35,14 @@ export class Expiry {
     return this.#cachedNowMs;
   }
 
+  /** By its ttl, or, where that may have wrapped around, by its region's deadline (region-table.ts). */
   isStale(address: Address): boolean {
     const store = this.#store;
     if ((store.markOf(address) & HAS_TTL) === 0) return false;
+    const nowMs = this.nowMs();
     const word = store.ttlWordOf(address, 1);
-    return ageOf(store.ttlWordOf(address, 0), word, this.nowMs()) > ttlOf(word);
+    if (ageOf(store.ttlWordOf(address, 0), word, nowMs) > ttlOf(word)) return true;
+    return !isLong(word) && Math.floor(nowMs) > this.#table.deadlineMs[store.heap.regionAt(address)]!;
   }
 
   /** The entry's ttl in ms, 0 if it has none. */
@@ -54,12 +58,9 @@ export class Expiry {
   /** Writes the ttl of an entry that has room for one. */
   begin(address: Address, ttlMs: number, startMs: number): void {
     const word = ttlWord(ttlMs);
-    const nowMs = this.nowMs();
     this.#store.setTtlWord(address, 1, word);
-    this.#store.setTtlWord(address, 0, startWord(startMs, nowMs, word));
-    if (this.#sweepAtMs !== Number.POSITIVE_INFINITY) return;
-    this.#sweepAtMs = nowMs + SWEEP_EVERY_MS;
-    this.#lastLookMs = nowMs;
+    this.#store.setTtlWord(address, 0, startWord(startMs, this.nowMs(), word));
+    this.hasTtls = true;
   }
 
   restart(address: Address): void {
@@ -67,31 +68,8 @@ export class Expiry {
     if ((store.markOf(address) & HAS_TTL) === 0) return;
     const word = store.ttlWordOf(address, 1);
     const nowMs = this.nowMs();
+    this.onRestart?.before(address);
     store.setTtlWord(address, 0, startWord(nowMs, nowMs, word));
-  }
-
-  /** Whether it is time for `overdue`. Called by every use of the cache; costs a comparison until there are ttls. */
-  sweepIsDue(): boolean {
-    if (this.#sweepAtMs === Number.POSITIVE_INFINITY) return false;
-    const nowMs = this.nowMs();
-    if (nowMs >= this.#sweepAtMs) return true;
-    this.#lastLookMs = nowMs;
-    return false;
-  }
-
-  /** All entries that are over, for the sweep that keeps their words from wrapping around: once in six days. */
-  overdue(): Address[] {
-    const store = this.#store;
-    const nowMs = this.nowMs();
-    // After so long a silence every short ttl is over, whatever its words now seem to say.
-    const silent = nowMs - this.#lastLookMs > SHORT_TTL_MS;
-    const found: Address[] = [];
-    store.index.forEach((address) => {
-      if ((store.markOf(address) & HAS_TTL) === 0) return;
-      if ((silent && !isLong(store.ttlWordOf(address, 1))) || this.isStale(address)) found.push(address);
-    });
-    this.#sweepAtMs = nowMs + SWEEP_EVERY_MS;
-    this.#lastLookMs = nowMs;
-    return found;
+    this.onRestart?.after(address);
   }
 }

@@ -1,15 +1,18 @@
 import type { Address, Generation, GenerationalHeap, OwnerId } from '../heap/index.js';
 
 const MAX_SEGMENT_BYTES = 16384;
+/** What a block takes beside its bytes: header, and the stamp if it is sampled. */
+const BLOCK_BYTES = 16;
 const WAYS = 4;
 const FINGERPRINT_MASK = 0xfffff;
 const STAMP_SHIFT = 20;
 const STAMP_MASK = 0xfff;
 /** Stamps that the slots make: the window is at most twice as many, half of the stamps' cycle. */
 const WINDOW_STAMPS = 1024;
-/** Bounds the ghost to 3 to 6 bytes an entry; at the lower end the oldest quarter may be forgotten. */
+/** Bounds the ghost to 3 to 4 bytes an entry; at the lower end the oldest quarter may be forgotten. */
 const SLOTS_PER_ENTRY = 0.75;
-const MIN_SLOTS = 1024;
+const GROWTH = 4 / 3;
+const MIN_ENTRIES = 1000;
 
 /**
  * S3-FIFO's ghost queue: whether a key was evicted lately, as a fingerprint of 20 bits and a stamp of 12 in four
@@ -32,13 +35,15 @@ export class Ghost {
     // Moves only if the user collects the generation by hand: it is cheaper to forget then.
     this.#owner = heap.registerOwner({ moved: () => this.#reset(this.#slots) });
     this.#generation = heap.newGeneration({ liveThreshold: 0 });
-    this.#segmentSlots = Math.min(MAX_SEGMENT_BYTES, heap.regionBytes / 4) / 4;
+    // With their headers, segments fill regions to the last set.
+    const share = Math.min(MAX_SEGMENT_BYTES, heap.regionBytes / 4);
+    this.#segmentSlots = Math.floor((share - BLOCK_BYTES) / (WAYS * 4)) * WAYS;
   }
 
   #reset(slots: number): void {
-    this.#slots = slots;
-    this.#segments = new Array(Math.max(1, slots / this.#segmentSlots)).fill(undefined);
-    this.#shift = Math.max(0, Math.log2(slots / WINDOW_STAMPS));
+    this.#segments = new Array(Math.ceil(slots / this.#segmentSlots)).fill(undefined);
+    this.#slots = this.#segments.length * this.#segmentSlots;
+    this.#shift = Math.max(0, Math.ceil(Math.log2(this.#slots / WINDOW_STAMPS)));
     this.#inserted = 0;
   }
 
@@ -48,7 +53,7 @@ export class Ghost {
    * @param entries how many entries the cache holds: so many are remembered.
    */
   insert(hash: number, entries: number): void {
-    if (entries * SLOTS_PER_ENTRY > this.#slots) this.#resize(entries);
+    if (entries * SLOTS_PER_ENTRY > this.#slots || this.#slots === 0) this.#resize(entries);
     this.#window = Math.min(WINDOW_STAMPS * 2, Math.ceil(Math.max(entries, 1) / 2 ** this.#shift));
     const segment = this.#segmentOf(hash, true);
     if (segment === undefined) return;
@@ -84,20 +89,20 @@ export class Ghost {
     return false;
   }
 
+  /** Index of the first slot of the key's set in its segment. */
   #setOf(hash: number): number {
-    return spread(hash) & (Math.min(this.#slots, this.#segmentSlots) - 1) & ~(WAYS - 1);
+    return (Math.imul(spread(hash) & 0xffff, this.#segmentSlots / WAYS) >>> 16) * WAYS;
   }
 
   #segmentOf(hash: number, make: boolean): Int32Array | undefined {
-    const n = (spread(hash) >>> 16) & (this.#segments.length - 1);
+    const n = Math.imul(spread(hash) >>> 16, this.#segments.length) >>> 16;
     const segment = this.#segments[n];
     return segment === undefined && make ? this.#makeSegment(n) : segment;
   }
 
   #makeSegment(n: number): Int32Array | undefined {
     const heap = this.#heap;
-    const slots = Math.min(this.#slots, this.#segmentSlots);
-    const bytes = slots * 4;
+    const bytes = this.#segmentSlots * 4;
     // Without room to spare the ghost does without the segment: eviction must not need memory.
     if (heap.regions.roomIn(this.#generation) < bytes + 16 && heap.regions.freeRegions < 3) return undefined;
     let address: Address;
@@ -107,7 +112,7 @@ export class Ghost {
       return undefined;
     }
     const view = heap.viewAt(address);
-    const segment = new Int32Array(view.buffer, view.byteOffset, slots).fill(0);
+    const segment = new Int32Array(view.buffer, view.byteOffset, this.#segmentSlots).fill(0);
     this.#segments[n] = segment;
     return segment;
   }
@@ -115,7 +120,7 @@ export class Ghost {
   /** A larger ghost starts empty: the cache grows while nothing is evicted, so little is lost. */
   #resize(entries: number): void {
     this.clear();
-    this.#reset(Math.max(MIN_SLOTS, 2 ** Math.ceil(Math.log2(entries * SLOTS_PER_ENTRY))));
+    this.#reset(Math.max(entries, MIN_ENTRIES) * SLOTS_PER_ENTRY * GROWTH);
   }
 
   /** Forgets everything and gives the memory back. */

@@ -143,6 +143,8 @@ export class Manners<K extends CacheKey, V, FC> {
     request.compares = status !== undefined || this.told.wantsInserted;
     request.noDispose = options.noDisposeOnSet ?? this.#cache.noDisposeOnSet;
     request.size = size;
+    request.generation = options.generation ?? 0;
+    request.site = options.site ?? 0;
     const oldValue = status === undefined ? undefined : this.#valueOf(key);
     const { ttlMs, startMs } = request;
     const result = engine.put(key, value, request);

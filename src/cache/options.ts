@@ -12,6 +12,8 @@ const LEAST_BYTES = 256 * KiB;
 const MOST_BYTES = 2 ** 38;
 const MAX_REGION_BYTES = 128 * KiB;
 const MIN_REGION_BYTES = 4 * KiB;
+/** On a shared heap: four regions are always open. */
+const LEAST_REGIONS = 32;
 
 /** Regions stay small enough that passing one is a short pause, and that a cache has hundreds of them. */
 function ownHeap(maxBytes: number, name: string): GenerationalHeap {
@@ -40,6 +42,11 @@ export interface CacheConfig<K extends CacheKey, V> {
   readonly maxFetches: number;
   readonly now: () => number;
   readonly name: string;
+  /** By hand, for all entries whose `set` names none; 0: none. */
+  readonly generation: number;
+  readonly site: number;
+  /** Stale entries may be asked for, so they are not sought out. */
+  readonly keepsStale: boolean;
 }
 
 const CODECS = { string: stringCodec, bytes: bytesCodec, json: jsonCodec } as const;
@@ -114,6 +121,8 @@ const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions<CacheKey, unknown>
   'maxFetches',
   'name',
   'perf',
+  'generation',
+  'site',
 ]);
 
 function checkRest(options: CacheOptions<never, never>): void {
@@ -147,6 +156,23 @@ function checkRest(options: CacheOptions<never, never>): void {
   }
 }
 
+function resolveGeneration(heap: GenerationalHeap, generation: number | undefined): number {
+  if (generation === undefined) return 0;
+  checkInteger('ArenaCache.generation', generation, 1);
+  // Throws if there is no such generation.
+  heap.configureGeneration(generation, {});
+  return generation;
+}
+
+function resolveSite(heap: GenerationalHeap, site: string | number | undefined): number {
+  if (site === undefined) return 0;
+  if (typeof site === 'string') return heap.site(site);
+  if (heap.siteName(site) === `site ${site}`) {
+    throw new RangeError(`ArenaCache.site: the heap has no site ${site}: name sites by heap.site(name)`);
+  }
+  return site;
+}
+
 /** @throws TypeError, RangeError naming the option. */
 export function resolveCacheOptions<K extends CacheKey, V>(
   options: CacheOptions<K, V, never>,
@@ -160,7 +186,7 @@ export function resolveCacheOptions<K extends CacheKey, V>(
   const maxBytes = checkInteger(
     'ArenaCache.maxBytes',
     options.maxBytes ?? options.heap?.maxBytes ?? DEFAULT_BYTES,
-    options.heap === undefined ? LEAST_BYTES : options.heap.regionBytes * 16,
+    options.heap === undefined ? LEAST_BYTES : options.heap.regionBytes * LEAST_REGIONS,
     most,
   );
   const maxSize = positive('maxSize', options.maxSize);
@@ -171,8 +197,9 @@ export function resolveCacheOptions<K extends CacheKey, V>(
   }
   if (options.perf !== undefined) checkFunction('ArenaCache.perf.now', options.perf.now);
   const { perf = performance } = options;
+  const heap = options.heap ?? ownHeap(maxBytes, name);
   return {
-    heap: options.heap ?? ownHeap(maxBytes, name),
+    heap,
     ownsHeap: options.heap === undefined,
     maxBytes,
     max: positive('max', options.max),
@@ -189,5 +216,13 @@ export function resolveCacheOptions<K extends CacheKey, V>(
     maxFetches: checkInteger('ArenaCache.maxFetches', options.maxFetches ?? 10_000, 1, 1e7),
     now: () => perf.now(),
     name,
+    generation: resolveGeneration(heap, options.generation),
+    site: resolveSite(heap, options.site),
+    keepsStale: [
+      options.allowStale,
+      options.noDeleteOnStaleGet,
+      options.allowStaleOnFetchRejection,
+      options.allowStaleOnFetchAbort,
+    ].includes(true),
   };
 }

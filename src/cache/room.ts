@@ -1,7 +1,9 @@
 import { channels } from './channels.js';
-import { compact } from './compactor.js';
+import { type CompactionEvents, compact } from './compactor.js';
 import type { EntryStore } from './entry-store.js';
+import type { Placement } from './placement.js';
 import type { Policy } from './policies/policy.js';
+import type { Reaper } from './reaper.js';
 
 /** Regions kept free, so that moving what is spared and growing the index find room. */
 const SPARE_REGIONS = 3;
@@ -12,19 +14,36 @@ export interface RoomLimits {
   readonly name: string;
 }
 
-/** Makes room in the heap before a set asks for it: compacts, evicts, and records how long that took. */
+/**
+ * Makes room in the heap before a set asks for it: what has expired goes first, then holes are compacted, then the
+ * policy evicts. Records how long that took.
+ */
 export class Room {
   /** Set while entries are being moved or evicted: the heap's calls for room are not for us then. */
   busy: boolean = false;
   readonly #store: EntryStore;
+  readonly #placement: Placement;
   readonly #policy: Policy;
+  readonly #reaper: Reaper;
   readonly #limits: RoomLimits;
+  readonly #compaction: CompactionEvents;
   readonly #evictOne: () => boolean;
 
-  constructor(store: EntryStore, policy: Policy, limits: RoomLimits, evictOne: () => boolean) {
+  constructor(
+    store: EntryStore,
+    placement: Placement,
+    policy: Policy,
+    reaper: Reaper,
+    limits: RoomLimits,
+    compaction: CompactionEvents,
+    evictOne: () => boolean,
+  ) {
     this.#store = store;
+    this.#placement = placement;
     this.#policy = policy;
+    this.#reaper = reaper;
     this.#limits = limits;
+    this.#compaction = compaction;
     this.#evictOne = evictOne;
   }
 
@@ -32,11 +51,17 @@ export class Room {
   get heldBytes(): number {
     const { heap, index } = this.#store;
     if (this.#limits.ownsHeap) return heap.committedBytes;
-    let bytes = index.bytes;
-    for (const generation of this.#policy.generations) bytes += heap.regions.generationBytes(generation);
-    for (const generation of this.#policy.extraGenerations) {
-      bytes += heap.regions.generationBytes(generation);
-    }
+    // In generations given by hand the regions are the user's, who may have other blocks there.
+    let bytes = index.bytes + this.extraBytes + this.#placement.table.bytes + this.#placement.byHand.bytes;
+    for (const { generation } of this.#placement.lanes) bytes += heap.regions.generationBytes(generation);
+    return bytes;
+  }
+
+  /** Bytes of the regions of what the policy remembers beside entries. */
+  get extraBytes(): number {
+    const { regions } = this.#store.heap;
+    let bytes = 0;
+    for (const generation of this.#policy.extraGenerations) bytes += regions.generationBytes(generation);
     return bytes;
   }
 
@@ -49,22 +74,37 @@ export class Room {
     return ownsHeap || this.heldBytes + (regions + SPARE_REGIONS - 1) * heap.regionBytes <= maxBytes;
   }
 
-  /** Compacts, or evicts until there is room for `bytes`. @returns whether anything was done. */
+  /** Expires, compacts or evicts until there is room for `bytes`. @returns whether anything was done. */
   make(bytes: number): boolean {
     if (this.#suffices(bytes)) return false;
+    this.busy = true;
+    try {
+      const expired = this.#expire(bytes);
+      return this.#suffices(bytes) ? expired : this.#evict(bytes) || expired;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  /** Frees regions all of whose entries have expired. */
+  #expire(bytes: number): boolean {
+    const { pauses } = this.#store.heap;
+    const startMs = pauses.start();
+    let worked = false;
+    while (!this.#suffices(bytes) && this.#reaper.expireRegion()) worked = true;
+    if (worked) pauses.record('expire', startMs);
+    return worked;
+  }
+
+  #evict(bytes: number): boolean {
     const store = this.#store;
     const startMs = store.heap.pauses.start();
     const bytesBefore = store.liveBytes;
     const entriesBefore = store.index.count;
-    this.busy = true;
     let worked = false;
-    try {
-      while (!this.#suffices(bytes)) {
-        if (!compact(store, this.#policy) && !this.evictRegion()) break;
-        worked = true;
-      }
-    } finally {
-      this.busy = false;
+    while (!this.#suffices(bytes)) {
+      if (!compact(store, this.#placement, this.#compaction) && !this.evictRegion()) break;
+      worked = true;
     }
     store.heap.pauses.record('evict', startMs);
     if (store.index.count < entriesBefore && channels.evict.hasSubscribers) {

@@ -11,6 +11,8 @@ export interface CacheStats {
   readonly liveBytes: number;
   /** Of it, in regions of the index. */
   readonly indexBytes: number;
+  /** Of it, in regions of what the policy remembers of evicted keys ('s3-fifo'), and the table of regions. */
+  readonly policyBytes: number;
   /** Gets that found a value, and that did not (stale ones included). */
   readonly hits: number;
   readonly misses: number;
@@ -40,6 +42,7 @@ export function cacheStats<K extends CacheKey, V>(engine: CacheEngine<K, V>, cou
     maxBytes: engine.config.maxBytes,
     liveBytes: engine.store.liveBytes,
     indexBytes: engine.store.index.bytes,
+    policyBytes: engine.room.extraBytes + engine.placement.table.bytes,
     hits,
     misses,
     sets,

@@ -1,4 +1,4 @@
-import type { GenerationalHeap } from '../heap/index.js';
+import type { Generation, GenerationalHeap, SiteId } from '../heap/index.js';
 import type { Codec, CustomCodec } from './codecs/codec.js';
 import type { CacheKey } from './key.js';
 import type { CacheStats } from './stats.js';
@@ -85,6 +85,10 @@ export interface SetOptions<K, V> {
   readonly sizeCalculation?: (value: V, key: K) => number;
   readonly noDisposeOnSet?: boolean;
   readonly noUpdateTTL?: boolean;
+  /** The heap's generation for the entry, by hand: released, it takes its entries along. See docs/cache.md. */
+  readonly generation?: Generation;
+  /** The allocation site of the entry, as `cache.heap.site(name)` gave it. */
+  readonly site?: SiteId;
   readonly status?: Status<K, V>;
 }
 
@@ -245,6 +249,10 @@ export interface CacheOptions<K extends CacheKey, V, FC = unknown> {
   readonly ignoreFetchAbort?: boolean;
   /** Most fetches under way; the oldest is aborted as 'evicted' for one more. They are no entries. Default 10,000. */
   readonly maxFetches?: number;
+  /** The heap's generation for all entries, by hand. Default: by ttl and policy. */
+  readonly generation?: Generation;
+  /** The allocation site of all entries, by name or as `heap.site` gave it. */
+  readonly site?: SiteId | string;
   /** Shown in events. Default 'cache'. */
   readonly name?: string;
   /** The clock, in ms. Default `performance`. */

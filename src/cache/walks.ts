@@ -80,9 +80,8 @@ export function purge<K extends CacheKey, V>(engine: CacheEngine<K, V>): Purged 
   engine.store.index.forEach((address) => {
     const ttlMs = expiry.ttlMsOf(address);
     if (ttlMs === 0) return;
-    const remainingMs = ttlMs - expiry.ageMsOf(address);
-    if (remainingMs < 0) stale.push(address);
-    else if (remainingMs < leastMs) leastMs = remainingMs;
+    if (expiry.isStale(address)) stale.push(address);
+    else leastMs = Math.min(leastMs, ttlMs - expiry.ageMsOf(address));
   });
   for (const address of stale) engine.remove(address, 'expire');
   return { entries: stale.length, nextMs: expiry.nowMs() + leastMs };

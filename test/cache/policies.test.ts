@@ -12,6 +12,9 @@ interface Model {
   keys(): number[];
 }
 
+/** What is stale is never spared; a model asks here. */
+type IsStale = (key: number) => boolean;
+
 class LruModel implements Model {
   readonly #map = new Map<number, true>();
   readonly #max: number;
@@ -40,8 +43,10 @@ class SieveModel implements Model {
   #queue: { key: number; visited: boolean }[] = [];
   #hand = 0;
   readonly #max: number;
-  constructor(max: number) {
+  readonly #isStale: IsStale;
+  constructor(max: number, isStale: IsStale) {
     this.#max = max;
+    this.#isStale = isStale;
   }
   #at(key: number): number {
     return this.#queue.findIndex((entry) => entry.key === key);
@@ -55,7 +60,7 @@ class SieveModel implements Model {
     for (;;) {
       if (this.#hand >= this.#queue.length) this.#hand = 0;
       const entry = this.#queue[this.#hand]!;
-      if (!entry.visited) {
+      if (!entry.visited || this.#isStale(entry.key)) {
         this.#queue.splice(this.#hand, 1);
         return;
       }
@@ -86,8 +91,10 @@ class S3FifoModel implements Model {
   #evicted = 0;
   #window = 0;
   readonly #max: number;
-  constructor(max: number) {
+  readonly #isStale: IsStale;
+  constructor(max: number, isStale: IsStale) {
     this.#max = max;
+    this.#isStale = isStale;
   }
   #entry(key: number): { key: number; hits: number } | undefined {
     return [...this.#small, ...this.#main].find((entry) => entry.key === key);
@@ -104,14 +111,14 @@ class S3FifoModel implements Model {
       const total = this.#small.length + this.#main.length;
       if (this.#small.length > 0.1 * total || this.#main.length === 0) {
         const entry = this.#small.shift()!;
-        if (entry.hits < 2) {
+        if (entry.hits < 2 || this.#isStale(entry.key)) {
           this.#remember(entry.key);
           return;
         }
         this.#main.push({ key: entry.key, hits: 0 });
       } else {
         const entry = this.#main.shift()!;
-        if (entry.hits === 0) {
+        if (entry.hits === 0 || this.#isStale(entry.key)) {
           this.#remember(entry.key);
           return;
         }
@@ -120,6 +127,7 @@ class S3FifoModel implements Model {
     }
   }
   #remember(key: number): void {
+    if (this.#isStale(key)) return;
     this.#ghost.set(key, this.#evicted++);
     this.#window = Math.max(1, this.#small.length + this.#main.length);
   }
@@ -142,20 +150,38 @@ const steps = fc.array(fc.tuple(fc.constantFrom('set', 'set', 'get', 'get', 'get
   maxLength: 1500,
 });
 
-function agree(policy: PolicyName, make: (max: number) => Model): void {
+function agree(policy: PolicyName, make: (max: number, isStale: IsStale) => Model, ttl: number): void {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 40 }), steps, (max, operations) => {
-      const model = make(max);
+      const clock = { ms: 0 };
+      const expiries = new Map<number, number>();
+      const isStale = (key: number): boolean => ttl > 0 && clock.ms > expiries.get(key)!;
+      const model = make(max, isStale);
       // Small regions, so that queues go over many of them.
       const heap = new GenerationalHeap({ maxBytes: 1 << 20, regionBytes: 1024, debug: true });
-      const cache = new ArenaCache<number, number>({ policy, max, heap, maxBytes: 1 << 20 });
+      const cache = new ArenaCache<number, number>({
+        policy,
+        max,
+        heap,
+        maxBytes: 1 << 20,
+        ttl,
+        // What is stale stays until the policy or a get comes across it, as the model has it.
+        allowStale: true,
+        perf: { now: () => clock.ms },
+        ttlResolution: 0,
+      });
       operations.forEach(([what, n], i) => {
+        clock.ms++;
         const key = n % (2 * max + 2);
         if (what === 'set') {
           cache.set(key, key);
           model.set(key);
+          expiries.set(key, clock.ms + ttl);
         } else if (what === 'get') {
-          expect(cache.get(key) !== undefined, `get ${key} at step ${i}`).toBe(model.get(key));
+          const stale = model.keys().includes(key) && isStale(key);
+          if (stale) model.delete(key);
+          const found = cache.get(key, { allowStale: false }) !== undefined;
+          expect(found, `get ${key} at step ${i}`).toBe(!stale && model.get(key));
         } else {
           cache.delete(key);
           model.delete(key);
@@ -170,12 +196,19 @@ function agree(policy: PolicyName, make: (max: number) => Model): void {
 }
 
 describe('policies against plain models', () => {
-  it('lru evicts what lru evicts, in any order of calls', () => agree('lru', (max) => new LruModel(max)));
+  for (const [ttl, said] of [
+    [0, ''],
+    [150, ', with a ttl'],
+  ] as const) {
+    it(`lru evicts what lru evicts, in any order of calls${said}`, () =>
+      agree('lru', (max) => new LruModel(max), ttl));
 
-  it('sieve evicts what sieve evicts', () => agree('sieve', (max) => new SieveModel(max)));
+    it(`sieve evicts what sieve evicts${said}`, () =>
+      agree('sieve', (max, isStale) => new SieveModel(max, isStale), ttl));
 
-  it('s3-fifo evicts what s3-fifo evicts, its ghost included', () =>
-    agree('s3-fifo', (max) => new S3FifoModel(max)));
+    it(`s3-fifo evicts what s3-fifo evicts, its ghost included${said}`, () =>
+      agree('s3-fifo', (max, isStale) => new S3FifoModel(max, isStale), ttl));
+  }
 });
 
 describe('the ghost', () => {

@@ -1,6 +1,5 @@
 import type { Address, Generation } from '../../heap/index.js';
 import type { EntryStore } from '../entry-store.js';
-import { RegionQueue } from '../queue.js';
 import type { Policy } from './policy.js';
 
 const OLDER = 0;
@@ -16,10 +15,10 @@ interface Cursor {
  * not die whole: compaction (compactor.ts) makes room instead. Links are addresses + 1; 0 is the end.
  */
 export class LruPolicy implements Policy {
+  static readonly queues: number = 1;
   readonly linkWords: number = 2;
   readonly saturated: number = -1;
   readonly #store: EntryStore;
-  readonly #queue: RegionQueue;
   #oldest: number = 0;
   #newest: number = 0;
   /** Walks under way. Weak, since a generator that is dropped halfway says nothing. */
@@ -27,19 +26,14 @@ export class LruPolicy implements Policy {
 
   constructor(store: EntryStore) {
     this.#store = store;
-    this.#queue = new RegionQueue(store.heap);
-  }
-
-  get generations(): readonly Generation[] {
-    return [this.#queue.generation];
   }
 
   get extraGenerations(): readonly Generation[] {
     return [];
   }
 
-  place(): Generation {
-    return this.#queue.generation;
+  queueFor(): number {
+    return 0;
   }
 
   #link(entry: number, side: number): number {
@@ -103,10 +97,6 @@ export class LruPolicy implements Policy {
   }
 
   evicted(): void {}
-
-  isCurrent(): boolean {
-    return false;
-  }
 
   /** Follows the list as it is at each step, as lru-cache does. */
   *walk(newestFirst: boolean): Generator<Address> {

@@ -1,8 +1,7 @@
 import type { Address, Generation } from '../../heap/index.js';
 import type { EntryStore } from '../entry-store.js';
-import { RegionQueue } from '../queue.js';
+import type { Placement } from '../placement.js';
 import { PATIENCE, type Policy } from './policy.js';
-import { walkGeneration } from './walk.js';
 
 const VISITED = 1;
 
@@ -11,30 +10,28 @@ const VISITED = 1;
  * newest, evicts what was not visited and clears the bit of what was, which stays in its place. As generations:
  * what the hand has passed is evacuated to one, what lies before it is in the other, new entries at its end; when
  * the hand has reached the newest, the two change names. So the order is SIEVE's own, and regions die whole.
+ * Entries placed by hand stay in their generation: there a visited one becomes the youngest.
  */
 export class SievePolicy implements Policy {
+  static readonly queues: number = 2;
   readonly linkWords: number = 0;
   readonly saturated: number = VISITED;
   readonly #store: EntryStore;
-  #ahead: RegionQueue;
-  #passed: RegionQueue;
+  readonly #placement: Placement;
+  /** Of the two queues, the one with what lies before the hand. */
+  #ahead: number = 0;
 
-  constructor(store: EntryStore) {
+  constructor(store: EntryStore, placement: Placement) {
     this.#store = store;
-    this.#ahead = new RegionQueue(store.heap);
-    this.#passed = new RegionQueue(store.heap);
-  }
-
-  get generations(): readonly Generation[] {
-    return [this.#passed.generation, this.#ahead.generation];
+    this.#placement = placement;
   }
 
   get extraGenerations(): readonly Generation[] {
     return [];
   }
 
-  place(): Generation {
-    return this.#ahead.generation;
+  queueFor(): number {
+    return this.#ahead;
   }
 
   added(): void {}
@@ -52,31 +49,36 @@ export class SievePolicy implements Policy {
   }
 
   victim(): Address | -1 {
+    const store = this.#store;
     for (let moves = 0; ; moves++) {
-      let address = this.#ahead.oldest();
-      if (address === -1) {
-        [this.#ahead, this.#passed] = [this.#passed, this.#ahead];
-        address = this.#ahead.oldest();
-        if (address === -1) return -1;
-      }
-      const store = this.#store;
+      const next = this.#atHand();
+      const byHand = this.#placement.handOlderThan(next);
+      const address = byHand === -1 ? next : byHand;
+      if (address === -1) return -1;
       const visited = store.frequencyOf(address) === VISITED && moves < PATIENCE * 4;
       if (!visited || store.isStale(address)) return address;
-      const to = store.relocate(address, this.#passed.generation);
-      if (to === -1) return address;
+      const to = this.#placement.move(address, 1 - this.#ahead);
+      if (to === -1) return store.tracked;
       store.setFrequency(to, 0);
     }
   }
 
-  evicted(): void {}
-
-  isCurrent(region: number): boolean {
-    return region === this.#ahead.current || region === this.#passed.current;
+  /** The entry at SIEVE's hand, or -1. */
+  #atHand(): Address | -1 {
+    const address = this.#placement.queues[this.#ahead]!.oldest();
+    if (address !== -1) return address;
+    this.#ahead = 1 - this.#ahead;
+    return this.#placement.queues[this.#ahead]!.oldest();
   }
 
+  evicted(): void {}
+
   *walk(newestFirst: boolean): Generator<Address> {
-    const order = newestFirst ? [this.#ahead, this.#passed] : [this.#passed, this.#ahead];
-    for (const queue of order) yield* walkGeneration(this.#store.heap, queue.generation, newestFirst);
+    const { queues, byHand } = this.#placement;
+    const ahead = queues[this.#ahead]!;
+    const passed = queues[1 - this.#ahead]!;
+    const order = newestFirst ? [byHand, ahead, passed] : [passed, ahead, byHand];
+    for (const queue of order) yield* this.#placement.walk(queue, newestFirst);
   }
 
   cleared(): void {}

@@ -1,0 +1,69 @@
+// Churn of mixed sizes in a full cache, and how much the process grows by it:
+// node --expose-gc bench/cache/churn.mjs <maxBytes in MiB> <seconds> [policy]. Prints one line of JSON.
+//
+// Sizes are drawn anew for each set, from tens of bytes to over a region, a fifth of the entries has a ttl of a
+// tenth of a second to a minute, and deletes make holes: what fragments a heap.
+import { ArenaCache } from '../../dist/cache/index.js';
+
+const maxBytes = Number(process.argv[2]) * 2 ** 20;
+const seconds = Number(process.argv[3]);
+const policy = process.argv[4] ?? 's3-fifo';
+
+let state = 12345;
+function random() {
+  state ^= state << 13;
+  state ^= state >>> 17;
+  state ^= state << 5;
+  return (state >>> 0) / 2 ** 32;
+}
+
+const source = Buffer.alloc(300_000, 'x');
+const keys = Math.ceil(maxBytes / 200);
+
+function churn(cache, operations) {
+  for (let i = 0; i < operations; i++) {
+    const key = Math.floor(random() ** 2 * keys);
+    const what = random();
+    if (what < 0.6) {
+      const bytes = Math.floor(16 + 300_000 * random() ** 14);
+      const ttl = random() < 0.2 ? Math.ceil(100 * 600 ** random()) : 0;
+      cache.set(key, source.subarray(0, bytes), { ttl });
+    } else if (what < 0.95) cache.get(key);
+    else cache.delete(key);
+  }
+}
+
+// Code, and V8's own young generation, are no part of the cache: a small one warms them up.
+churn(new ArenaCache({ maxBytes: 4 * 2 ** 20, codec: 'bytes', policy }), 300_000);
+globalThis.gc();
+const before = process.memoryUsage().rss;
+const cache = new ArenaCache({ maxBytes, codec: 'bytes', policy });
+const endMs = performance.now() + seconds * 1000;
+let grown = 0;
+let mostBytes = 0;
+let operations = 0;
+// At least until it has been filled ten times over, however slow the machine.
+let written = 0;
+while (performance.now() < endMs || written < 10) {
+  churn(cache, 20_000);
+  operations += 20_000;
+  grown = Math.max(grown, process.memoryUsage().rss - before);
+  mostBytes = Math.max(mostBytes, cache.bytes);
+  written = cache.heap.stats().totals.bytesAllocated / maxBytes;
+}
+cache.heap.verify();
+const { evictions, expirations, liveBytes } = cache.stats();
+console.log(
+  JSON.stringify({
+    grownShare: grown / maxBytes,
+    bytesShare: mostBytes / maxBytes,
+    liveShare: liveBytes / maxBytes,
+    operations,
+    writtenTimes: written,
+    evictions,
+    expirations,
+    worstEvictMs: cache.heap.pauses.summary('evict').maxNs / 1e6,
+    worstExpireMs: cache.heap.pauses.summary('expire').maxNs / 1e6,
+    worstResizeMs: cache.heap.pauses.summary('resize').maxNs / 1e6,
+  }),
+);
