@@ -14,6 +14,8 @@ const SERVER = fileURLToPath(new URL('./server.js', import.meta.url));
 const DRIVER = fileURLToPath(new URL('./driver.js', import.meta.url));
 const WORKLOADS = ['cassandra', 'lucene'] as const;
 const STREAM_OPS = 100_000;
+/** Of the requests that the rate asks for, the share below which the driver or the service was too slow. */
+const LEAST_SHARE = 0.95;
 const READY_LIMIT_MS = 120_000;
 
 export const SERVICE_HELP: string = `npm run bench -- service [options]
@@ -76,7 +78,7 @@ export async function runService(args: readonly string[]): Promise<number> {
         const result = await runOne({ ...base, workload, mix, variant });
         appendFileSync(out, `${JSON.stringify({ node: process.version, repeat, ...result })}\n`);
         process.stdout.write(`${row(cellsOf(result))}\n`);
-        isWrong ||= result.driver.failures > 0 || result.server.pausesLost > 0;
+        isWrong ||= result.driver.failures > 0 || faultOf(result) !== '';
       }
     }
   }
@@ -146,6 +148,13 @@ function answerOf(server: ChildProcess, name: string): Promise<unknown> {
   });
 }
 
+/** What makes the figures mean nothing, or ''. */
+function faultOf({ spec, server, driver }: ServiceResult): string {
+  if (server.pausesLost > 0) return ` (INVALID: ${server.pausesLost} pauses lost)`;
+  const share = driver.requests / (spec.rate * spec.seconds);
+  return share < LEAST_SHARE ? ` (INVALID: ${Math.round(share * 100)} % of the rate: lower it)` : '';
+}
+
 const HEADER = [
   'variant',
   'requests',
@@ -161,7 +170,6 @@ const HEADER = [
 
 function cellsOf({ spec, server, driver }: ServiceResult): string[] {
   const latency = hdr.decodeFromCompressedBase64(driver.latency, 32);
-  const lost = server.pausesLost > 0 ? ` (INVALID: ${server.pausesLost} pauses lost)` : '';
   const at = (percentile: number): string =>
     latency.totalCount * (1 - percentile / 100) < 10
       ? '-'
@@ -169,7 +177,7 @@ function cellsOf({ spec, server, driver }: ServiceResult): string[] {
   const paused = server.pauses.reduce((sum, { ms }) => sum + ms, 0);
   const worst = server.pauses.reduce((most, { ms }) => Math.max(most, ms), 0);
   return [
-    spec.variant + lost,
+    spec.variant + faultOf({ spec, server, driver }),
     String(driver.requests),
     String(driver.failures),
     at(50),

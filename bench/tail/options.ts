@@ -34,7 +34,7 @@ latency at a fixed rate (open loop, operations timed from when they should have 
 
   --quick            5 minutes: heap, arena and floor, one repeat, indicative figures only (the default)
   --medium           12 minutes: the same, typed and single, three repeats; larger data
-  --full             at most ${MOST_MINUTES.full} minutes per Node version: every variant, six repeats, verdicts
+  --full             at most ${MOST_MINUTES.full} minutes per Node version: every variant, five repeats, verdicts
   --variants a,b     only these; all of them: ${variantNames()}
   --mixes a,b        only these mixes of operations: ${WORKLOADS.flatMap((w) => w.mixes).join(', ')}
   --rate n           operations a second of the open loop (default: 60 % of the slowest variant's capacity)

@@ -47,7 +47,12 @@ export function pausePicture(
     marginRight: 90,
     style: { background: 'white', color: '#1b1f24', fontFamily: 'sans-serif' },
     x: { type: 'point', domain: LABELS, label: null },
-    y: { type: 'log', grid: true, label: 'pause in ms: V8’s and rolp’s together' },
+    y: {
+      type: 'log',
+      grid: true,
+      tickFormat: (ms: number) => String(ms),
+      label: 'pause in ms: V8’s and rolp’s together',
+    },
     fx: { domain: groups, label: null, padding: 0.15 },
     color: { domain: variants, range: variants.map((name) => COLOURS[name]!) },
     marks: [

@@ -17,54 +17,23 @@ export interface RunSize {
 }
 
 /**
- * Six repeats are the least that give a 95 % interval of the median. Data and seconds of `full` are chosen so
- * that V8's heap, which may grow to four times what is live before a mark-compact is due, meets one in each window.
+ * Five repeats are the least whose whole range holds the median with over 90 %. Data and seconds of `full` are chosen
+ * for V8's heap to meet a mark-compact in each window: it may grow to four times what is live before one is due, and
+ * under `cassandra` it grows by some 50 MB a second.
  */
 const SIZES: Record<Size, Record<string, RunSize>> = {
-  quick: {
-    lucene: quick(100),
-    cassandra: quick(150),
-    graphchi: quick(150),
-  },
-  medium: {
-    lucene: { heapMb: 150, repeats: 3, openSeconds: 8, burstSeconds: 1, closedSeconds: 2, warmupSeconds: 1 },
-    cassandra: {
-      heapMb: 150,
-      repeats: 3,
-      openSeconds: 8,
-      burstSeconds: 1,
-      closedSeconds: 2,
-      warmupSeconds: 1,
-    },
-    graphchi: {
-      heapMb: 250,
-      repeats: 3,
-      openSeconds: 8,
-      burstSeconds: 1,
-      closedSeconds: 2,
-      warmupSeconds: 1,
-    },
-  },
-  full: {
-    lucene: { heapMb: 300, repeats: 6, openSeconds: 12, burstSeconds: 2, closedSeconds: 4, warmupSeconds: 2 },
-    cassandra: {
-      heapMb: 300,
-      repeats: 6,
-      openSeconds: 18,
-      burstSeconds: 2,
-      closedSeconds: 4,
-      warmupSeconds: 2,
-    },
-    graphchi: {
-      heapMb: 400,
-      repeats: 6,
-      openSeconds: 12,
-      burstSeconds: 2,
-      closedSeconds: 4,
-      warmupSeconds: 2,
-    },
-  },
+  quick: { lucene: quick(100), cassandra: quick(150), graphchi: quick(150) },
+  medium: { lucene: medium(150, 6), cassandra: medium(150, 10), graphchi: medium(250, 6) },
+  full: { lucene: full(400, 16), cassandra: full(400, 24), graphchi: full(600, 12) },
 };
+
+function full(heapMb: number, openSeconds: number): RunSize {
+  return { heapMb, repeats: 5, openSeconds, burstSeconds: 2, closedSeconds: 4, warmupSeconds: 2 };
+}
+
+function medium(heapMb: number, openSeconds: number): RunSize {
+  return { heapMb, repeats: 3, openSeconds, burstSeconds: 1, closedSeconds: 2, warmupSeconds: 1 };
+}
 
 function quick(heapMb: number): RunSize {
   return { heapMb, repeats: 1, openSeconds: 10, burstSeconds: 2, closedSeconds: 4, warmupSeconds: 2 };
@@ -77,7 +46,7 @@ export function sizeOf(size: Size, workload: string): RunSize {
 }
 
 /** A run of one Node version ends by then, with the repeats that it has. */
-export const MOST_MINUTES: Record<Size, number> = { quick: 10, medium: 20, full: 60 };
+export const MOST_MINUTES: Record<Size, number> = { quick: 6, medium: 12, full: 60 };
 
 /**
  * Seconds to start a process, prepare its stream and fill its store, per process and per 100 MB of `heap`'s live

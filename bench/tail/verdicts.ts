@@ -114,7 +114,8 @@ class Runs {
       const other = others.find(({ spec }) => spec.repeat === arena.spec.repeat);
       return other === undefined ? [] : [figure(arena) / figure(other)];
     });
-    return estimate(ratios.filter((ratio) => !Number.isNaN(ratio)));
+    // Over a baseline without a pause there is no ratio.
+    return estimate(ratios.filter(Number.isFinite));
   }
 }
 
@@ -130,6 +131,7 @@ function p999(result: ProcessResult): number {
   return latencyQuantile(mergedLatency([result.latency!]), 0.999) ?? Number.NaN;
 }
 
-function shown({ value, low, high }: Interval): string {
+function shown({ value, low, high, confidence }: Interval): string {
+  if (confidence === 0 && Number.isNaN(value)) return '-';
   return low === high ? digits(value) : `${digits(value)} [${digits(low)}, ${digits(high)}]`;
 }
