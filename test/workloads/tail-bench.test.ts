@@ -211,7 +211,7 @@ describe('the verdicts of a run', () => {
     expect(lines.filter((line) => line.includes('worst pause'))).toEqual([
       expect.stringMatching(/^met +worst pause: 0.04.* of heap's, wanted at most 0.05/),
       expect.stringMatching(/^short +worst pause: 0.16.* of heap-semi128's/),
-      expect.stringMatching(/^short +worst pause: 1.99 .* of typed's/),
+      expect.stringMatching(/^short +worst pause: 2 .* of typed's/),
     ]);
     expect(lines.filter((line) => line.includes('throughput'))[0]).toMatch(/^short +throughput: 1 of heap's/);
   });
