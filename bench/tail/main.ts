@@ -73,6 +73,8 @@ class Bench {
   /** How much longer processes take than the plan has it. */
   #slowness = 1;
   #secondsLeft: number;
+  /** What processes that failed wrote, by their key. A run that is gone on with tries them again. */
+  readonly #failures = new Map<string, string>();
   /** Repeats that were left out for want of time. */
   #leftOut = 0;
 
@@ -129,6 +131,8 @@ class Bench {
 
   #rateFor(group: Group, closed: readonly ProcessResult[]): number {
     const { incomparable } = workloadNamed(group.workload);
+    if (closed.length === 0)
+      throw new Error(`no variant of ${group.workload} ran: there is no rate to go by`);
     const limiting = closed.filter(({ spec }) => !incomparable.includes(spec.engine));
     const slowest = Math.min(
       ...(limiting.length > 0 ? limiting : closed).map(({ throughput }) => throughput),
@@ -140,16 +144,26 @@ class Bench {
     const results: ProcessResult[] = [];
     for (const spec of specs) {
       this.#bar.update({ what: keyOf(spec), left: this.#timeLeft() });
-      results.push(this.#folder.results.get(keyOf(spec)) ?? (await this.#runOne(spec)));
+      const result = this.#folder.results.get(keyOf(spec)) ?? (await this.#runOne(spec));
+      if (result !== undefined) results.push(result);
       this.#secondsLeft -= plannedSeconds(spec);
       this.#bar.increment({ what: keyOf(spec), left: this.#timeLeft() });
     }
     return results;
   }
 
-  async #runOne(spec: ProcessSpec): Promise<ProcessResult> {
+  /** @returns undefined if the process failed, which ends nothing but its own part: an hour's run goes on. */
+  async #runOne(spec: ProcessSpec): Promise<ProcessResult | undefined> {
     const start = performance.now();
-    const result = await runProcess(spec, this.#paths.get(spec.node)!);
+    let result: ProcessResult;
+    try {
+      result = await runProcess(spec, this.#paths.get(spec.node)!);
+    } catch (error) {
+      const { message } = error as Error;
+      this.#failures.set(keyOf(spec), message);
+      console.error(`\n${message}`);
+      return undefined;
+    }
     const slowness = (performance.now() - start) / 1000 / plannedSeconds(spec);
     this.#slowness += (slowness - this.#slowness) / 8;
     this.#folder.add(result);
@@ -166,13 +180,14 @@ class Bench {
       const results = [...this.#folder.results.values()].filter(({ spec }) => isOf(group, spec));
       return { group, results, ...this.#sectionOf(group, results) };
     });
-    const text = sections.map((section) => section.text).join('') + this.#footer();
+    const failed = [...this.#failures.keys()].map((key) => `FAILED: ${key}\n`).join('');
+    const text = sections.map((section) => section.text).join('') + failed + this.#footer();
     process.stdout.write(text);
     writeFileSync(join(this.#folder.path, 'summary.txt'), text);
     writeReport(this.#folder.path, this.#folder.config, sections);
     writeFileSync(join(this.#folder.path, 'table.md'), markdownOf(this.#folder.config, sections));
     writeFileSync(join(this.#folder.path, 'pauses.svg'), pausePicture(sections));
-    return sections.some((section) => section.wrong) ? 1 : 0;
+    return this.#failures.size > 0 || sections.some((section) => section.wrong) ? 1 : 0;
   }
 
   #sectionOf(group: Group, results: readonly ProcessResult[]): { text: string; wrong: boolean } {

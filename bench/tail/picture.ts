@@ -11,6 +11,7 @@ const COLOURS: Record<string, string> = {
   'heap-semi128': '#b6992d',
   typed: '#4e79a7',
   single: '#b07aa1',
+  auto: '#17a2b8',
   arena: '#59a14f',
   floor: '#888888',
 };

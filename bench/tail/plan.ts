@@ -10,7 +10,7 @@ const STREAM_OPS = 200_000;
 /** Empty: every variant. */
 const VARIANTS: Record<Size, readonly string[]> = {
   quick: ['heap', 'arena', 'floor'],
-  medium: ['heap', 'typed', 'single', 'arena', 'floor'],
+  medium: ['heap', 'typed', 'single', 'auto', 'arena', 'floor'],
   full: [],
 };
 

@@ -23,8 +23,8 @@ export interface RunSize {
  */
 const SIZES: Record<Size, Record<string, RunSize>> = {
   quick: { lucene: quick(100), cassandra: quick(150), graphchi: quick(150) },
-  medium: { lucene: medium(150, 6), cassandra: medium(150, 10), graphchi: medium(250, 6) },
-  full: { lucene: full(400, 16), cassandra: full(400, 24), graphchi: full(600, 12) },
+  medium: { lucene: medium(150, 5), cassandra: medium(150, 8), graphchi: medium(200, 5) },
+  full: { lucene: full(400, 14), cassandra: full(400, 20), graphchi: full(600, 10) },
 };
 
 function full(heapMb: number, openSeconds: number): RunSize {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -309,6 +309,18 @@ describe('a run of the bench', () => {
     expect((await run()).stdout).toBe(output);
     expect(readFileSync(join(folder, 'runs.jsonl'), 'utf8')).toBe(before);
     await expect(run('--seed', '2')).rejects.toThrow(/other options/);
+  });
+
+  it('tells of a process that failed, and brings the others to their end', async () => {
+    const away = join(folder, 'failing');
+    const failing = join(away, 'node');
+    mkdirSync(away);
+    // A node that refuses to run one variant.
+    const script = `#!/bin/sh\ncase "$*" in *'"variant":"heap"'*) echo spoilt >&2; exit 3;; esac\nexec ${process.execPath} "$@"\n`;
+    writeFileSync(failing, script, { mode: 0o755 });
+    const { stdout } = await run('--node', failing, '--out', join(away, 'out'));
+    expect(stdout).toMatch(/FAILED: .*cassandra\|WI\|heap\|open\|0/);
+    expect(stdout).toMatch(/^typed /m);
   });
 
   it('finds out when variants disagree, and leaves invalid runs out of the figures', () => {

@@ -14,7 +14,14 @@
     '#76b7b2',
     '#888',
   ];
-  const ALWAYS = { heap: '#e15759', arena: '#59a14f', floor: '#888888', typed: '#4e79a7', single: '#b07aa1' };
+  const ALWAYS = {
+    heap: '#e15759',
+    arena: '#59a14f',
+    auto: '#17a2b8',
+    floor: '#888888',
+    typed: '#4e79a7',
+    single: '#b07aa1',
+  };
   const charts = [];
 
   function colourOf(name, index) {
