@@ -42,8 +42,10 @@ const ALIKE_WINDOWS = 4;
 const FRAGMENTED_SHARE = 0.1;
 /** Contexts with fewer sampled births of late are folded where there is no room for others. */
 const COLD_BIRTHS = 4;
+/** Windows after which numbers for call stacks are taken anew: code may lie at the addresses of other code by then. */
+const WINDOWS_OF_CODE = 16;
 /** Sites decided about per sampled birth: a window's end must not become one pause. */
-const SITES_PER_TURN = 2;
+const SITES_PER_TURN = 1;
 
 export interface PolicyParts {
   readonly heap: GenerationalHeap;
@@ -64,7 +66,7 @@ export interface PolicyParts {
  * (one block per `sampleBytes`, unbiased); every 16 heap cycles each context's lifetime is inferred, the first window
  * being discarded; where a context mixes lifetimes, ConflictSearch looks for what tells them apart.
  *
- * `generationFor` is one load where a site has no conflict. Decisions are made within sampled births, two sites a time.
+ * `generationFor` is one load where a site has no conflict. Decisions are made within sampled births, one site a time.
  */
 export class LearningPolicy implements PlacementPolicy {
   readonly #parts: PolicyParts;
@@ -270,6 +272,7 @@ export class LearningPolicy implements PlacementPolicy {
     if (windowOf(cycle) !== windowOf(this.#cycle)) {
       this.#decided = 0;
       if (cycle > this.#trackFrom) this.windows++;
+      if (this.windows % WINDOWS_OF_CODE === 0) this.#parts.callers.refresh();
     }
     this.#cycle = cycle;
   }
