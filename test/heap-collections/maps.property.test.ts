@@ -77,10 +77,9 @@ for (const keys of ['string', 'bytes', 'number'] as const) {
                 debug: true,
                 shared,
               });
-              while (heap.maxBytes - heap.bytes.used > room) heap.allocate(248, 15);
               // A map of numbers lives of the budget alone, not of regions.
-              if (keys === 'number')
-                heap.reserve(Math.max(0, heap.maxBytes - heap.committedBytes - room / 2));
+              if (keys === 'number') heap.reserve(heap.maxBytes - heap.committedBytes - room / 2);
+              else while (heap.maxBytes - heap.bytes.used > room) heap.allocate(248, 15);
               const options = { keys, values, random: seededRandom(seed) } as MapOptions;
               const map = createMap(heap, options) as unknown as AnyMap;
               const model = new Map<unknown, { key: unknown; value: number }>();
