@@ -1,6 +1,6 @@
 import type { HeapCore } from './core.js';
 import { HUMONGOUS_SIZE, isHumongous, rawBytes, SIZE_MASK } from './layout.js';
-import { DESTINATION, FRAGMENTED, HUMONGOUS, NONE, OPEN, RETIRED } from './region-space.js';
+import { CONDEMNED, DESTINATION, FRAGMENTED, HUMONGOUS, NONE, OPEN, RETIRED } from './region-space.js';
 import type { Address, RegionIndex } from './types.js';
 
 /**
@@ -96,6 +96,21 @@ export class OwnedRegions {
     const i32 = memory.i32[address >>> memory.slabShift]!;
     // A slab that went back to the system has no words: undefined | 0 is 0.
     return (i32[(address & memory.slabMask) << memory.wordShift]! | 0) !== 0;
+  }
+
+  /** Whether the block at `address` has been released, and its owner is still to be told. */
+  isReleased(address: Address): boolean {
+    const { memory, space } = this.#core;
+    return memory.epoch[1] !== 0 && space.state[address >>> space.regionShift] === CONDEMNED;
+  }
+
+  /** Tells owners now of all blocks that were released. Cost: O(those blocks); a pause if there were any. */
+  finishReleases(): void {
+    const { space, sweeper, pauses } = this.#core;
+    if (space.condemnedCount === 0) return;
+    const startMs = pauses.start();
+    while (sweeper.sweepRegion());
+    pauses.record('release', startMs);
   }
 
   /** The first live block of `region` at or after `address`, or -1. Cost: O(dead blocks between). */

@@ -77,9 +77,14 @@ export class Sweeper {
     space.link(region, 0, this.#head, this.#tail);
     space.condemnedCount++;
     space.memory.epoch[0]!++;
-    // Owners keep addresses without a check of their own: they are told now.
-    if (tell && (space.pins[region]! & HAS_OWNED) !== 0) this.#sweep(region, Number.POSITIVE_INFINITY);
+    if (tell && (space.pins[region]! & HAS_OWNED) !== 0 && this.#mustTellNow())
+      this.#sweep(region, Number.POSITIVE_INFINITY);
     return bytes;
+  }
+
+  /** Whether there are owners that trust their addresses until they are told. */
+  #mustTellNow(): boolean {
+    return this.#core.owners.some((owner) => owner?.released !== undefined && owner.asksForReleases !== true);
   }
 
   unlink(region: number): void {

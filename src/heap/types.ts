@@ -50,6 +50,11 @@ export interface BlockOwner {
    */
   released?(address: Address): void;
   /**
+   * Whether the owner asks `regions.isReleased` before it trusts an address. Then it is told later, in steps, each
+   * block before its bytes go; an owner that does not ask has to be told of all blocks at once. Default false.
+   */
+  readonly asksForReleases?: boolean;
+  /**
    * Asked for each live block when its region is evacuated: the generation where the block should go, or 0 to
    * let it die here (the owner then has already dropped it from its index). Absent: `evacuateTo` of the
    * region's generation.

@@ -28,6 +28,8 @@ export interface KeyedMapOptions extends Placement {
  */
 export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> implements BlockOwner {
   readonly heap: GenerationalHeap;
+  /** For the heap: releases may be told late. */
+  readonly asksForReleases: boolean = true;
   readonly values: NumberKind;
   readonly keys: KeyKind;
   readonly #memory: SlabMemory;
@@ -57,27 +59,29 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     this.#owner = heap.registerOwner(this);
   }
 
+  /** Entries. The first call after a release of a generation with entries costs a walk over those. */
   get size(): number {
+    this.heap.regions.finishReleases();
     return this.#index.count;
   }
 
   /** The value of `key`, or undefined. */
   get(key: K): number | undefined {
     this.#encode(key);
-    const address = this.#index.find();
+    const address = this.#find();
     return address === NOT_FOUND ? undefined : this.#valueAt(address);
   }
 
   has(key: K): boolean {
     this.#encode(key);
-    return this.#index.find() !== NOT_FOUND;
+    return this.#find() !== NOT_FOUND;
   }
 
   /** @throws TypeError for a wrong key or value; HeapFullError with the map as it was. */
   set(key: K, value: number): this {
     this.#encode(key);
     if (!holds(this.values, value)) throw wrongNumber('HeapMap: a value', this.values, value);
-    const address = this.#index.find();
+    const address = this.#find();
     if (address === NOT_FOUND) this.#add(key, value);
     else this.#setValueAt(address, value);
     return this;
@@ -113,7 +117,7 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
   /** @returns whether the key was there. */
   delete(key: K): boolean {
     this.#encode(key);
-    const address = this.#index.find();
+    const address = this.#find();
     if (address === NOT_FOUND) return false;
     this.#index.remove(address);
     this.heap.freeOwned(address);
@@ -121,17 +125,20 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
   }
 
   clear(): void {
+    this.heap.regions.finishReleases();
     this.#index.forEachAddress((address) => this.heap.freeOwned(address));
     this.#index.reset();
   }
 
   /** Calls `visit` with each entry. @throws Error if `visit` adds or deletes one; setting values is fine. */
   forEach(visit: (value: number, key: K) => void): void {
+    this.heap.regions.finishReleases();
     this.#index.forEachAddress((address) => visit(this.#valueAt(address), this.#keyAt(address)));
   }
 
   /** Deletes the entries for which `test` is true. `test` must not change the map. @returns how many. */
   deleteWhere(test: (value: number, key: K) => boolean): number {
+    this.heap.regions.finishReleases();
     const doomed: Address[] = [];
     this.#index.forEachAddress((address) => {
       if (test(this.#valueAt(address), this.#keyAt(address))) doomed.push(address);
@@ -150,6 +157,7 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
 
   /** @throws Error naming the first entry that is out of place. */
   verify(): void {
+    this.heap.regions.finishReleases();
     this.#index.check();
     this.#index.forEachAddress((address) => {
       this.#encode(this.#keyAt(address));
@@ -159,6 +167,7 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
 
   /** Frees all entries and the index. */
   [Symbol.dispose](): void {
+    this.heap.regions.finishReleases();
     this.#index.forEachAddress((address) => this.heap.freeOwned(address));
     this.#index.close();
     this.heap.unregisterOwner(this.#owner);
@@ -169,9 +178,18 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     this.#index.move(from, to);
   }
 
-  /** For the heap: a block of this map goes with its generation. */
+  /** For the heap: a block of this map goes with its generation. It may be told late, or be gone already. */
   released(address: Address): void {
     this.#index.remove(address);
+  }
+
+  /** The entry with the scratch's key. One that was released is dropped, as `released` would do it. */
+  #find(): Address | typeof NOT_FOUND {
+    const address = this.#index.find();
+    if (address === NOT_FOUND || this.#memory.epoch[1] === 0) return address;
+    if (!this.heap.regions.isReleased(address)) return address;
+    this.#index.remove(address);
+    return NOT_FOUND;
   }
 
   #encode(key: K): void {
