@@ -37,6 +37,9 @@ describe('ttlAutopurge', () => {
     expect(cache.size).toBeLessThan(550);
     vi.advanceTimersByTime(2);
     expect(vi.getTimerCount() - before).toBeLessThanOrEqual(2);
+    cache.set('late', 1, { ttl: 1e9 });
+    vi.advanceTimersByTime(2000);
+    expect(vi.getTimerCount() - before).toBeGreaterThanOrEqual(1);
     cache.clear();
     vi.advanceTimersByTime(2);
     expect(vi.getTimerCount()).toBe(before);
