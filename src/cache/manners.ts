@@ -6,6 +6,7 @@ import { metrics } from './channels.js';
 import { type CacheEngine, PutRequest, REFUSED, REPLACED } from './engine.js';
 import { type FetchDefaults, Fetches, type FetchHost } from './fetch.js';
 import type { CacheKey } from './key.js';
+import { StaleSweep } from './stale-sweep.js';
 import { describeSet, describeTtl, insertReason, publishStatus } from './status.js';
 import type {
   CacheIdentity,
@@ -16,7 +17,7 @@ import type {
   SetOptions,
   Status,
 } from './types.js';
-import { keyAt, purge } from './walks.js';
+import { keyAt } from './walks.js';
 
 /** What the face has for calls that do not say otherwise. Its user may change any of it at any time. */
 export interface CallDefaults extends FetchDefaults, CacheIdentity {
@@ -160,12 +161,17 @@ export class Manners<K extends CacheKey, V, FC> {
   }
 
   #expectExpiry(atMs: number): void {
-    this.autopurge ??= new Autopurge(
-      () => this.engine.expiry.nowMs(),
-      () => purge(this.engine).nextMs,
-      () => this.told.flush(),
-    );
+    this.autopurge ??= this.#makeAutopurge();
     this.autopurge.expect(atMs);
+  }
+
+  #makeAutopurge(): Autopurge {
+    const sweep = new StaleSweep(this.engine);
+    return new Autopurge({
+      nowMs: () => this.engine.expiry.nowMs(),
+      slice: (budgetMs) => sweep.slice(budgetMs),
+      tell: () => this.told.flush(),
+    });
   }
 
   #sizeFor(key: K, value: V, options: SetOptions<K, V>): number {
@@ -205,9 +211,10 @@ export class Manners<K extends CacheKey, V, FC> {
 
   /** Removes what is stale. @returns whether anything was. */
   purgeStale(): boolean {
-    const { entries } = purge(this.engine);
+    const sweep = new StaleSweep(this.engine);
+    sweep.slice(Number.POSITIVE_INFINITY);
     this.told.flush();
-    return entries > 0;
+    return sweep.removed > 0;
   }
 
   // ---- fetching ----

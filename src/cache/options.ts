@@ -223,6 +223,8 @@ export function resolveCacheOptions<K extends CacheKey, V>(
       options.noDeleteOnStaleGet,
       options.allowStaleOnFetchRejection,
       options.allowStaleOnFetchAbort,
+      // It gets the stale value, to ask whether there is a newer one.
+      options.fetchMethod !== undefined,
     ].includes(true),
   };
 }

@@ -64,25 +64,3 @@ export function dumpOf<K extends CacheKey, V>(engine: CacheEngine<K, V>): [K, En
   }
   return entries;
 }
-
-/** What `purge` found. */
-export interface Purged {
-  readonly entries: number;
-  /** When the first of the others will be stale, by the cache's clock; Infinity if none will. */
-  readonly nextMs: number;
-}
-
-/** Removes all that is stale. Cost: a look at each entry. */
-export function purge<K extends CacheKey, V>(engine: CacheEngine<K, V>): Purged {
-  const stale: Address[] = [];
-  const { expiry } = engine;
-  let leastMs = Number.POSITIVE_INFINITY;
-  engine.store.index.forEach((address) => {
-    const ttlMs = expiry.ttlMsOf(address);
-    if (ttlMs === 0) return;
-    if (expiry.isStale(address)) stale.push(address);
-    else leastMs = Math.min(leastMs, ttlMs - expiry.ageMsOf(address));
-  });
-  for (const address of stale) engine.remove(address, 'expire');
-  return { entries: stale.length, nextMs: expiry.nowMs() + leastMs };
-}

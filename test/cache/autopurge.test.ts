@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Autopurge } from '../../src/cache/autopurge.js';
 import { ArenaCache } from '../../src/cache/index.js';
 
 describe('ttlAutopurge', () => {
@@ -79,5 +80,30 @@ describe('ttlAutopurge', () => {
     throws = false;
     vi.advanceTimersByTime(20);
     expect(cache.size).toBe(0);
+  });
+
+  it('goes on slice by slice, then waits for what expires next, that which came meanwhile included', () => {
+    let ms = 0;
+    const answers: (number | undefined)[] = [undefined, undefined, 500, Number.POSITIVE_INFINITY];
+    const calls: number[] = [];
+    const purge = new Autopurge({
+      nowMs: () => ms,
+      slice: () => {
+        calls.push(ms);
+        // In the midst of the pass, where it has been already.
+        if (calls.length === 2) purge.expect(100);
+        return answers.shift();
+      },
+      tell: () => {},
+    });
+    purge.expect(10);
+    purge.expect(40);
+    for (; ms < 1000; ms++) vi.advanceTimersByTime(1);
+    expect(calls.length).toBe(4);
+    expect(calls[0]).toBeGreaterThanOrEqual(10);
+    expect(calls[2]).toBeLessThan(20);
+    expect(calls[3]).toBeGreaterThanOrEqual(100);
+    expect(calls[3]).toBeLessThan(110);
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
