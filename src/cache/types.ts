@@ -105,6 +105,9 @@ export interface FetcherFetchOptions<K, V> {
   sizeCalculation?: (value: V, key: K) => number;
   noDisposeOnSet?: boolean;
   noUpdateTTL?: boolean;
+  /** Of the set, as in SetOptions. */
+  generation?: Generation;
+  site?: SiteId;
   /** Keep the stale value if fetchMethod rejects. */
   noDeleteOnFetchRejection?: boolean;
   /** Keep it and answer with it if fetchMethod rejects. */
@@ -149,6 +152,9 @@ export interface MemoizerMemoOptions<K, V> {
   sizeCalculation?: (value: V, key: K) => number;
   noDisposeOnSet?: boolean;
   noUpdateTTL?: boolean;
+  /** Of the set, as in SetOptions. */
+  generation?: Generation;
+  site?: SiteId;
   status?: Status<K, V>;
 }
 

@@ -627,6 +627,16 @@ describe('what ArenaCache does otherwise in fetch', () => {
     expect(user).toEqual({ id: 1, name: 'Ada' });
   });
 
+  it('places what it stores where it is told, as memo does', async () => {
+    const [cache] = ARENA.make<string>({ fetchMethod: async () => 'fetched', memoMethod: () => 'made' });
+    const generation = cache.heap.newGeneration();
+    await cache.fetch('a', { generation });
+    cache.memo('b', { generation });
+    await cache.fetch('c');
+    cache.heap.releaseGeneration(generation);
+    expect([...cache.keys()]).toEqual(['c']);
+  });
+
   it('is traced', async () => {
     const heard: unknown[] = [];
     const on = (event: string) => (status: any) =>
