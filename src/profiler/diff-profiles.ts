@@ -2,7 +2,7 @@ import type { LifetimeClass, Profile, ProfileContext, ProfileFrame } from './pro
 
 const Z = 1.959964;
 
-/** One context in two profiles. Shares are of all bytes that the program allocated in that run. */
+/** One context in two profiles. Shares are of all bytes that the program allocated in that run, in V8's heap or in rolp's. */
 export interface ProfileDiffRow {
   readonly id: string;
   readonly kind: ProfileContext['kind'];
@@ -29,7 +29,7 @@ export interface ContextFigures {
 export interface ProfileDiff {
   /** Largest change first; only contexts that changed at all. */
   readonly rows: readonly ProfileDiffRow[];
-  /** All contexts together. */
+  /** All contexts of kind `v8` together. */
   readonly total: {
     readonly survivedShare: readonly [before: number, after: number];
     readonly changePercent: number;
@@ -41,19 +41,18 @@ export interface ProfileDiff {
 
 /**
  * What changed between two runs, run lengths set aside: what survives, per byte allocated. Contexts are matched by id,
- * so that code that moved within its file shows as one gone and one new.
+ * so that code that moved within its file shows as one gone and one new. Placed contexts are compared among themselves.
  */
 export function diffProfiles(before: Profile, after: Profile): ProfileDiff {
-  const [a, b] = [allocatedBy(before), allocatedBy(after)];
-  const [survivedA, survivedB] = [survivedShareOf(before, a), survivedShareOf(after, b)];
+  const scales = { v8: new Scale(before, after, 'v8'), placed: new Scale(before, after, 'placed') };
   const pairs = new Map<string, { before?: ProfileContext; after?: ProfileContext }>();
   for (const context of before.contexts) pairs.set(keyOf(context), { before: context });
   for (const context of after.contexts)
     pairs.set(keyOf(context), { ...pairs.get(keyOf(context)), after: context });
-  const percent = (share: number): number =>
-    survivedA > 0 ? (100 * share) / survivedA : share > 0 ? 100 : 0;
   const rows = [...pairs.values()].map((pair): ProfileDiffRow => {
     const known = (pair.after ?? pair.before)!;
+    const scale = scales[known.kind];
+    const [a, b] = scale.allocated;
     const [figuresA, figuresB] = [figuresOf(pair.before, a), figuresOf(pair.after, b)];
     return {
       id: known.id,
@@ -61,12 +60,11 @@ export function diffProfiles(before: Profile, after: Profile): ProfileDiff {
       frames: known.frames,
       before: figuresA,
       after: figuresB,
-      changePercent: percent(figuresB?.survivedShare ?? 0) - percent(figuresA?.survivedShare ?? 0),
-      noisePercent: percent(Z * Math.hypot(errorOf(pair.before, a), errorOf(pair.after, b))),
+      changePercent: scale.percent((figuresB?.survivedShare ?? 0) - (figuresA?.survivedShare ?? 0)),
+      noisePercent: scale.percent(Z * Math.hypot(errorOf(pair.before, a), errorOf(pair.after, b))),
     };
   });
-  const noise = (profile: Profile, allocated: number): number =>
-    Math.hypot(...profile.contexts.map((context) => errorOf(context, allocated)), 0);
+  const { v8 } = scales;
   return {
     rows: rows
       .filter(
@@ -74,29 +72,51 @@ export function diffProfiles(before: Profile, after: Profile): ProfileDiff {
       )
       .sort((x, y) => Math.abs(y.changePercent) - Math.abs(x.changePercent) || (x.id < y.id ? -1 : 1)),
     total: {
-      survivedShare: [survivedA, survivedB],
-      changePercent: percent(survivedB) - percent(survivedA),
-      noisePercent: percent(Z * Math.hypot(noise(before, a), noise(after, b))),
+      survivedShare: v8.survived,
+      changePercent: v8.percent(v8.survived[1] - v8.survived[0]),
+      noisePercent: v8.percent(Z * Math.hypot(...v8.errors)),
       meanPauseMs: [meanPauseMs(before), meanPauseMs(after)],
     },
   };
+}
+
+/** What the shares of one kind of context are shares of, before and after. */
+class Scale {
+  readonly allocated: readonly [before: number, after: number];
+  readonly survived: readonly [before: number, after: number];
+  /** Standard errors of `survived`. */
+  readonly errors: readonly [before: number, after: number];
+
+  constructor(before: Profile, after: Profile, kind: ProfileContext['kind']) {
+    const sides = [before, after].map(({ contexts }) => contexts.filter((context) => context.kind === kind));
+    const both = (of: (contexts: readonly ProfileContext[], side: 0 | 1) => number): [number, number] => [
+      of(sides[0]!, 0),
+      of(sides[1]!, 1),
+    ];
+    const allocated = both((contexts) => contexts.reduce((sum, context) => sum + context.allocated.bytes, 0));
+    this.allocated = allocated;
+    this.survived = both((contexts, side) =>
+      contexts.reduce((sum, context) => sum + figuresOf(context, allocated[side])!.survivedShare, 0),
+    );
+    this.errors = both((contexts, side) =>
+      Math.hypot(0, ...contexts.map((context) => errorOf(context, allocated[side]))),
+    );
+  }
+
+  /** In per cent of what survived before. */
+  percent(share: number): number {
+    const [before] = this.survived;
+    return before > 0 ? (100 * share) / before : Math.sign(share) * 100;
+  }
 }
 
 function keyOf({ kind, id }: ProfileContext): string {
   return `${kind} ${id}`;
 }
 
-function allocatedBy({ contexts }: Profile): number {
-  return contexts.reduce((sum, { allocated }) => sum + allocated.bytes, 0);
-}
-
 function survivorsOf({ survival }: ProfileContext): number {
   const [all = 0, once = 0] = survival;
   return all > 0 ? once / all : 0;
-}
-
-function survivedShareOf({ contexts }: Profile, allocated: number): number {
-  return contexts.reduce((sum, context) => sum + (figuresOf(context, allocated)?.survivedShare ?? 0), 0);
 }
 
 function figuresOf(context: ProfileContext | undefined, allocated: number): ContextFigures | null {

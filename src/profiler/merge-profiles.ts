@@ -86,7 +86,10 @@ function mergePauses(pauses: readonly ProfilePauses[]): ProfilePauses {
 
 function mergeOne(parts: readonly ProfileContext[]): ProfileContext {
   if (parts.length === 1) return parts[0]!;
-  const merged: ProfileContext = { ...parts[0]!, ...mergeContexts(parts) };
+  const most = parts.reduce((a, b) => (b.samples > a.samples ? b : a));
+  // Of placed lifetimes a profile knows the median alone, which does not mix: that of most samples stands.
+  const lifetime = most.kind === 'placed' ? { lifetime: most.lifetime } : {};
+  const merged: ProfileContext = { ...most, ...mergeContexts(parts), ...lifetime };
   return { ...merged, ...mergeDecisions(merged, parts) };
 }
 

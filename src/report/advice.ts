@@ -69,11 +69,12 @@ export function conflictLines({ contexts }: Profile, top: number): string[] {
     site.reduce((sum, { allocated }) => sum + allocated.bytes, 0);
   const ranked = [...sites.values()].sort((a, b) => bytesOf(b) - bytesOf(a));
   const lines = ranked.slice(0, top).map((site) => {
-    const { frames, decidedAt, conflict } = site[0]!;
+    const { frames, decidedAt, conflict, kind } = site[0]!;
+    const cycles = kind === 'placed' ? 'heap cycles' : 'GCs';
     const { modes, reason, command } = conflict!;
     const mixture = modes.map(
       ({ weight, class: named, medianGcCycles }) =>
-        `${Math.round(100 * weight)} % ${named} (${medianGcCycles === null ? 'longer than seen' : `about ${Math.round(medianGcCycles)} GCs`})`,
+        `${Math.round(100 * weight)} % ${named} (${medianGcCycles === null ? 'longer than seen' : `about ${Math.round(medianGcCycles)} ${cycles}`})`,
     );
     const help = command === null ? 'Not resolvable from samples' : `${command} may resolve it`;
     return `Conflict: ${placeText(frames.slice(0, decidedAt ?? 1))} mixes lifetimes, ${mixture.join(', ')}: ${reason}. ${help}.`;

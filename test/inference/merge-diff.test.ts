@@ -66,6 +66,28 @@ describe('merging profiles', () => {
     });
   });
 
+  it('keeps what placed contexts are known by, whose lifetimes are a median alone', () => {
+    const UNKNOWN = { value: null, low: null, high: null };
+    const placedIn = (p50: number, samples: number) => {
+      const median = { value: p50, low: p50, high: p50 };
+      const clock = { mean: UNKNOWN, p50: median, p90: UNKNOWN, p99: UNKNOWN, horizon: null, beyond: 0 };
+      return keeping(0.9, {
+        kind: 'placed',
+        samples,
+        generation: 4,
+        confidence: 0.9,
+        decidedBy: 'samples',
+        lifetime: { gcCycles: clock, bytes: clock, ms: { ...clock, p50: UNKNOWN } },
+        placed: { heap: 'h', site: 's', features: { ttl: `${samples}` }, cycleBytes: 1024, verdict: 'none' },
+      });
+    };
+    const merged = cached(mergeProfiles([placedIn(5000, 100), placedIn(6000, 900)]));
+    expect(merged).toMatchObject({ generation: 4, samples: 1000, placed: { features: { ttl: '900' } } });
+    expect(merged.lifetime.bytes.p50.value).toBe(6000);
+    // V8's own shares do not move with what rolp's heap holds.
+    expect(diffProfiles(keeping(0.9), placedIn(1, 100)).total.survivedShare[1]).toBe(0);
+  });
+
   it('mixes lifetimes by objects: the median of a mixture lies between those of its parts', () => {
     const lives = (factor: number) => {
       const { bytes } = cached(keeping(0.9)).lifetime;

@@ -55,7 +55,7 @@ describe('what a pause’s work was', () => {
 
 describe('a budget changed while sampling', () => {
   it('makes polls rarer, and loses none of the samples', () => {
-    withSource({ budgetPercent: 100, intervalBytes: 4096, seed: 3 }, (source) => {
+    withSource({ budgetPercent: 0, intervalBytes: 4096, seed: 3 }, (source) => {
       const cycles = 150;
       const run = (): number => {
         const before = source.read().polls;
@@ -69,7 +69,8 @@ describe('a budget changed while sampling', () => {
       source.setBudget(0.0001);
       const falling = run();
       const resting = run();
-      expect(awake).toBeGreaterThanOrEqual(cycles * 0.9);
+      // No budget polls each GC; a tiny one lets the probability fall by its steps, however slow the machine.
+      expect(awake).toBeGreaterThanOrEqual(cycles);
       expect(falling).toBeLessThan(awake);
       expect(resting).toBeLessThan(awake / 2);
       expect(source.read().missed).toBe(0);
