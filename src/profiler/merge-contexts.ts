@@ -86,6 +86,11 @@ function knownShares({ lifetime, survival, allocated }: ProfileContext, clock: C
       add(age, 1 - survival[age]! / survival[0]!);
   }
   add(p50.value, 0.5);
+  // Of garbage more may die with the median, in the first GC: a straight line to p90 would have it live on.
+  const garbage = 1 - survival[1]! / survival[0]!;
+  if (clock !== 'gcCycles' && p50.value !== null && lifetime.gcCycles.p50.value === 1 && garbage < 0.9) {
+    add(p50.value * (garbage / 0.5), garbage);
+  }
   add(p90.value, 0.9);
   add(p99.value, 0.99);
   add(horizon, 1 - beyond);

@@ -54,6 +54,24 @@ describe('merged contexts', () => {
     expect(gcCycles.beyond).toBeCloseTo(0.4);
   });
 
+  it('do not let garbage live on where half of the objects is known to die in the first GC', () => {
+    const half = (ms: number): ProfileContext => {
+      const objects = 100;
+      const counted = context([frame(`half ${ms}`)], objects, {
+        gcCycles: [died(1, 60), died(80, 40)],
+        lifeMs: [
+          [0, ms, 60, 60, 60],
+          [39_000, 40_000, 40, 40, 40],
+        ],
+      });
+      return buildProfile(aggregates([counted]), { pid: 1, node: 'v', v8: '1', argv: [] }).contexts[0]!;
+    };
+    const { gcCycles, ms } = mergeContexts([half(500), half(1000)]).lifetime;
+    expect(gcCycles.p50.value).toBe(1);
+    expect(ms.p50.value).toBeLessThan(1000);
+    expect(ms.p90.value).toBeGreaterThan(30_000);
+  });
+
   it('have the class that most samples have', () => {
     expect([young.class, middle.class, long.class]).toEqual(['young', 'middle', 'long']);
     expect(mergeContexts([young, contextOf('b', [died(1, 100)]), long]).class).toBe('young');
