@@ -34,6 +34,11 @@ const MOST_CONTEXTS = 256;
 /** Cycles for which the rows of a finished probe still take the deaths of their blocks. */
 const RETIREMENT_CYCLES = 256;
 const MOST_STRIDE = 256;
+/**
+ * A site's callers are taken where they seem to cost up to so many times the budget, for a probe sees few
+ * allocations, maybe of a program that just loads its data; what they do cost is watched from then on.
+ */
+const BENEFIT_OF_DOUBT = 4;
 
 /**
  * Resolves conflicts (papers.md R6). ROLP switches random call sites on, window after window, until lifetimes come apart.
@@ -287,14 +292,33 @@ export class ConflictSearch {
     const captures = probe.turn / probe.stride;
     probe.turn = 0;
     const nowMs = clock.nowMs();
-    const share = (captures * callers.captureNs) / 1e6 / Math.max(1e-3, nowMs - probe.startMs);
+    const share = (captures * callers.probeNs) / 1e6 / Math.max(1e-3, nowMs - probe.startMs);
     probe.startMs = nowMs;
     if (share > callerBudget / 2) probe.stride = Math.min(MOST_STRIDE, probe.stride * 2);
   }
 
-  /** Whether capturing a caller at each of the site's allocations would take more than the budget. */
+  /** Whether capturing a caller at each of the site's allocations would take far more than the budget. */
   #isTooDear(state: SiteState, features: FeatureSet): boolean {
-    return (features & ALL_CALLERS) !== 0 && this.captureShare(state) > this.#parts.callerBudget;
+    return (
+      (features & ALL_CALLERS) !== 0 && this.captureShare(state) > BENEFIT_OF_DOUBT * this.#parts.callerBudget
+    );
+  }
+
+  /**
+   * Called once a window: gives a resolved site up whose callers turn out to cost twice what they may, since the estimate
+   * on which they were taken was too low.
+   */
+  watchCosts(state: SiteState, cycle: number): void {
+    const isOver =
+      (state.features & ALL_CALLERS) !== 0 && this.captureShare(state) > 2 * this.#parts.callerBudget;
+    state.asks = 0;
+    state.asksSinceMs = this.#parts.clock.nowMs();
+    if (!isOver) return;
+    state.dearFeatures = state.features;
+    this.rejoin(state, cycle);
+    this.#tell(state, 'dear', cycle);
+    state.futileProbes = Math.min(MOST_BACK_OFFS, state.futileProbes + 2);
+    state.nextProbeCycle = cycle + (BACK_OFF_CYCLES << state.futileProbes);
   }
 
   /** Share of time that a capture at each allocation of the site takes or would take, since last asked. */

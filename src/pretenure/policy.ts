@@ -316,7 +316,10 @@ export class LearningPolicy implements PlacementPolicy {
     } else if (!conflict && (state.verdict === 'open' || state.verdict === 'unresolvable'))
       state.verdict = 'none';
     if (state.probe !== null) return;
-    if (state.features !== NO_FEATURES) this.#rejoinIfAlike(state, cycle);
+    if (state.features !== NO_FEATURES) {
+      this.#rejoinIfAlike(state, cycle);
+      this.#search.watchCosts(state, cycle);
+    }
     if (suspect && cycle >= state.nextProbeCycle) {
       this.#search.begin(state, cycle, conflict);
       state.resting = false;

@@ -19,8 +19,10 @@ export interface PretenureStats {
   readonly contexts: number;
   /** Contexts that count to their site's for want of room. */
   readonly folded: number;
-  /** Stacks captured, and the mean time of one in ns. */
+  /** Stacks captured, and the mean time of one for placement in ns. */
   readonly captures: number;
+  /** Of these, captured by way of an Error: the stack was not known. */
+  readonly errorCaptures: number;
   readonly captureNs: number;
   /** Time spent in decisions, ns. */
   readonly workNs: number;
@@ -75,6 +77,7 @@ export class Pretenurer {
       contexts: table.used,
       folded: table.folded,
       captures: callers.captures,
+      errorCaptures: callers.errorCaptures,
       captureNs: callers.captureNs,
       workNs: this.#policy.workNs,
       tableBytes: this.#tableBytes,

@@ -51,7 +51,7 @@ const CACHED_ROW_BYTES = 1200;
 
 /** The row cache's part: at least the regions that a cache needs. */
 function cacheBytes(heap: GenerationalHeap, rows: number): number {
-  return Math.max(16 * heap.regionBytes, Math.ceil(1.25 * rows * CACHED_ROW_BYTES));
+  return Math.max(32 * heap.regionBytes, Math.ceil(1.25 * rows * CACHED_ROW_BYTES));
 }
 
 /** What an operator would give the store: a quarter over what lives in it. The same for all placements. */
