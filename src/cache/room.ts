@@ -103,7 +103,7 @@ export class Room {
     const entriesBefore = store.index.count;
     let worked = false;
     while (!this.#suffices(bytes)) {
-      if (!compact(store, this.#placement, this.#compaction) && !this.evictRegion()) break;
+      if (!compact(store, this.#placement, this.#compaction) && !this.#evictRegion()) break;
       worked = true;
     }
     store.heap.pauses.record('evict', startMs);
@@ -117,8 +117,17 @@ export class Room {
     return worked;
   }
 
-  /** Evicts until a region has come free, or one's bytes have gone. @returns false if nothing is left. */
+  /** Evicts a regionful, whatever is free: for want of regions that lie together. @returns false if nothing is left. */
   evictRegion(): boolean {
+    const { pauses } = this.#store.heap;
+    const startMs = pauses.start();
+    const evicted = this.#evictRegion();
+    pauses.record('evict', startMs);
+    return evicted;
+  }
+
+  /** Evicts until a region has come free, or one's bytes have gone. @returns false if nothing is left. */
+  #evictRegion(): boolean {
     const { heap } = this.#store;
     const free = heap.regions.freeRegions;
     const enough = this.#store.liveBytes - heap.regionBytes;

@@ -18,7 +18,7 @@ describe('churn of mixed sizes', () => {
     expect(result.bytesShare).toBeLessThanOrEqual(1);
     expect(result.grownShare).toBeLessThanOrEqual(1.15);
     // It was full, and entries came and went.
-    expect(result.liveShare).toBeGreaterThan(0.6);
+    expect(result.liveShare).toBeGreaterThan(0.5);
     expect(result.evictions).toBeGreaterThan(10_000);
   });
 });
