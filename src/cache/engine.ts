@@ -1,18 +1,8 @@
-import {
-  type Address,
-  type Generation,
-  type GenerationalHeap,
-  HeapFullError,
-  type RecordReader,
-} from '../heap/index.js';
+import { type Address, type Generation, type GenerationalHeap, HeapFullError } from '../heap/index.js';
 import { channels } from './channels.js';
-import { type Codec, UnencodableError } from './codecs/codec.js';
-import { ByteWriter } from './codecs/writer.js';
-import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL, HEADER_WORDS, valueWord } from './entry.js';
+import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL } from './entry.js';
 import { EntryStore } from './entry-store.js';
 import { Expiry } from './expiry.js';
-import { Front } from './front.js';
-import { HeapValues } from './heap-values.js';
 import type { CacheKey } from './key.js';
 import { BY_HAND } from './lane.js';
 import type { CacheConfig } from './options.js';
@@ -25,14 +15,10 @@ import { Reaper } from './reaper.js';
 import { RegionTable } from './region-table.js';
 import { Room } from './room.js';
 import type { DisposeReason, PolicyName } from './types.js';
+import { Values } from './values.js';
 
 /** An entry may take at most this share of maxBytes: a larger one would empty the cache for itself. */
 const LARGEST_SHARE = 1 / 4;
-/** A value written over a longer one may leave so many bytes unused, rather than be written elsewhere. */
-const SLACK_BYTES = 16;
-const LARGEST_LOOP_BYTES = 1024;
-/** Larger entries stay out of the front: it is bounded by count. */
-const MAX_FRONT_BYTES = 4096;
 
 export const REFUSED = 0;
 export const ADDED = 1;
@@ -88,17 +74,10 @@ export class CacheEngine<K extends CacheKey, V> {
   refusals: number = 0;
   /** The size of the entry that `put` was last called with. */
   lastSize: number = 0;
-  readonly #writer: ByteWriter = new ByteWriter();
-  readonly #heapValues: HeapValues<V>;
+  readonly #values: Values<K, V>;
   readonly #sizeWord: number;
   readonly #largestBytes: number;
-  readonly #codec: Codec<V>;
-  readonly #front: Front<V> | undefined;
-  readonly #reader: RecordReader | undefined;
-  /** Whether an entry's value may end before its block does. */
-  readonly #hasSlack: boolean;
   readonly #offPressure: () => void;
-  #encoding: boolean = false;
 
   constructor(config: CacheConfig<K, V>, seed: number) {
     this.config = config;
@@ -107,7 +86,7 @@ export class CacheEngine<K extends CacheKey, V> {
     this.#sizeWord = config.maxEntrySize > 0 || config.sizeCalculation !== undefined ? linkWords : -1;
     const fixedWords = linkWords + (this.#sizeWord === -1 ? 0 : 1);
     this.store = new EntryStore(config.heap, fixedWords, config.codec.bind === undefined ? 0 : 1, seed);
-    this.#reader = config.codec.bind?.(config.heap, this.store.changes);
+    this.#values = new Values(this.store, config, this.isSized);
     const Policy = POLICIES[config.policy];
     const table = new RegionTable(config.heap);
     this.expiry = new Expiry(this.store, table, config.now, config.ttlResolution);
@@ -123,13 +102,6 @@ export class CacheEngine<K extends CacheKey, V> {
       this.evictOne(),
     );
     this.#connect();
-    this.#heapValues = new HeapValues<V>(config.maxHeapValues);
-    this.#codec = config.codec;
-    const { front } = config;
-    if (front !== undefined) this.#front = new Front<V>(this.store.keys, front.entries, front.freeze);
-    this.store.front = this.#front as Front<unknown> | undefined;
-    // Where sizes are counted, an entry's is that of its value.
-    this.#hasSlack = config.codec.delimitsItself === true && this.#sizeWord === -1;
     this.#largestBytes = Math.floor(config.maxBytes * LARGEST_SHARE);
     // On a heap of its own the cache makes room before it asks for it; on a shared one others may ask.
     this.#offPressure = config.ownsHeap ? () => {} : this.heap.onPressure((asked) => this.#relieve(asked));
@@ -171,7 +143,8 @@ export class CacheEngine<K extends CacheKey, V> {
   }
 
   #refuseReentry(): void {
-    if (this.#encoding) throw new Error('a codec, getter or toJSON must not use the cache that is encoding');
+    if (this.#values.isEncoding)
+      throw new Error('a codec, getter or toJSON must not use the cache that is encoding');
   }
 
   /** Counts a use of the entry, unless that changes nothing any more. */
@@ -181,44 +154,17 @@ export class CacheEngine<K extends CacheKey, V> {
 
   /** Whether `read` gives record views, which the next change of the cache ends. */
   get givesViews(): boolean {
-    return this.#reader !== undefined;
+    return this.#values.givesViews;
   }
 
   /** The value of the entry that `find` has just found: a copy, a view, or, with a front, what others get too. */
   read(address: Address): V {
-    const front = this.#front;
-    if (front === undefined)
-      return this.#reader === undefined ? this.valueOf(address) : this.#viewOf(address);
-    if (front.holds(address)) return front.value();
-    const value = this.valueOf(address);
-    // What is kept on V8's heap is the caller's own object.
-    const isCopy = (this.store.markOf(address) & ALTERNATIVE) === 0;
-    if (isCopy && this.heap.byteLengthAt(address) <= MAX_FRONT_BYTES)
-      front.offer(address, value, this.#codec.isPlain);
-    return value;
-  }
-
-  #viewOf(address: Address): V {
-    const { store } = this;
-    if ((store.markOf(address) & ALTERNATIVE) !== 0) return this.valueOf(address);
-    return this.#reader!.view(address >>> store.memory.slabShift, store.valueStart(address)) as V;
+    return this.#values.read(address);
   }
 
   /** The entry's value: a copy. */
   valueOf(address: Address): V {
-    const { memory, fixedWords, valueAlign } = this.store;
-    const slab = address >>> memory.slabShift;
-    const i32 = memory.i32[slab]!;
-    const at = (address & memory.slabMask) << memory.wordShift;
-    if ((i32[at]! & ALTERNATIVE) !== 0) return this.#heapValues.get(this.#heapIdOf(address));
-    const start = valueWord(i32, at, fixedWords, valueAlign) << 2;
-    if (this.#reader !== undefined) return this.#reader.decode(slab, start) as V;
-    const end = this.#hasSlack ? start : this.store.valueEnd(address);
-    return this.#codec.decode(memory.u8[slab]!, start, end, memory.view[slab]!);
-  }
-
-  #heapIdOf(address: Address): number {
-    return this.store.i32Of(address)[this.store.valueStart(address) >>> 2]!;
+    return this.#values.copy(address);
   }
 
   sizeOf(address: Address): number {
@@ -243,13 +189,13 @@ export class CacheEngine<K extends CacheKey, V> {
     if (this.reaper.isDue()) this.reaper.step();
     const { store } = this;
     store.keys.load(key);
-    const alternative = this.#encode(value, key);
+    const alternative = this.#values.encode(value, key);
     const existing = store.index.find();
     if (existing !== -1 && alternative === 0 && request.isPlain && this.#overwrite(existing)) return REPLACED;
     const keepsTtl = request.keepTtl && existing !== -1;
     const hasTtl = keepsTtl ? (store.markOf(existing) & HAS_TTL) !== 0 : request.ttlMs > 0;
     const flags = alternative | (hasTtl ? HAS_TTL : 0);
-    const payload = store.payloadBytes(hasTtl, this.#writer.length);
+    const payload = store.payloadBytes(hasTtl, this.#values.writer.length);
     const size = request.size > 0 ? request.size : Math.ceil((payload + 8) / 8) * 8;
     this.lastSize = size;
     const result = this.#fits(key, payload, size)
@@ -266,42 +212,10 @@ export class CacheEngine<K extends CacheKey, V> {
    * @returns false, with nothing done, if it is not so.
    */
   #overwrite(at: Address): boolean {
-    if (!this.#hasSlack || this.onGone !== undefined) return false;
-    const { store } = this;
-    const { memory } = store;
-    const i32 = memory.i32[at >>> memory.slabShift]!;
-    const header = (at & memory.slabMask) << memory.wordShift;
-    if ((i32[header]! & (HAS_TTL | ALTERNATIVE)) !== 0) return false;
-    const start = valueWord(i32, header, store.fixedWords, store.valueAlign);
-    const room = this.heap.byteLengthAt(at) - ((start - header - HEADER_WORDS) << 2);
-    const { length, i32: from } = this.#writer;
-    if (length > room || length + SLACK_BYTES < room || length > LARGEST_LOOP_BYTES) return false;
-    this.#front?.drop(store.keys.hash, at);
-    store.changes[0]!++;
-    // Whole words: blocks are padded to more than that.
-    const words = (length + 3) >>> 2;
-    for (let i = 0; i < words; i++) i32[start + i] = from[i]!;
+    if (!this.#values.hasSlack || this.onGone !== undefined) return false;
+    if ((this.store.markOf(at) & (HAS_TTL | ALTERNATIVE)) !== 0 || !this.#values.overwrite(at)) return false;
     this.hit(at);
     return true;
-  }
-
-  #encode(value: V, key: K): number {
-    this.#writer.reset();
-    this.#encoding = true;
-    try {
-      this.#codec.encode(value, this.#writer);
-      return 0;
-    } catch (error) {
-      if (!this.config.keepOnHeap || !(error instanceof UnencodableError)) throw error;
-    } finally {
-      this.#encoding = false;
-    }
-    const writer = this.#writer;
-    writer.reset();
-    writer.ensure(4);
-    writer.i32[0] = this.#heapValues.add(value, key);
-    writer.length = 4;
-    return ALTERNATIVE;
   }
 
   #fits(key: K, payload: number, size: number): boolean {
@@ -322,7 +236,7 @@ export class CacheEngine<K extends CacheKey, V> {
 
   #afterRefusal(alternative: number): void {
     this.refusals++;
-    if (alternative !== 0) this.#heapValues.remove(this.#writer.i32[0]!);
+    this.#values.discard(alternative);
     // As in lru-cache: what was to be replaced is out of date.
     const existing = this.store.index.find();
     if (existing !== -1) this.remove(existing, 'set');
@@ -333,7 +247,7 @@ export class CacheEngine<K extends CacheKey, V> {
     const { store } = this;
     const kept = (flags | store.markOf(existing)) & ALTERNATIVE;
     const compares = kept === 0 && (request.compares || this.onGone !== undefined);
-    const same = compares && store.sameValue(existing, this.#writer, this.#hasSlack);
+    const same = compares && store.sameValue(existing, this.#values.writer, this.#values.hasSlack);
     return this.#rewrite(existing, flags, payload, size, request, same ? UPDATED : REPLACED);
   }
 
@@ -374,7 +288,7 @@ export class CacheEngine<K extends CacheKey, V> {
       : keepsTtl
         ? ttlMs - this.expiry.ageMsOf(former as Address)
         : this.#remainingMs(request);
-    const bytes = this.store.payloadBytes(hasTtl, this.#writer.length);
+    const bytes = this.store.payloadBytes(hasTtl, this.#values.writer.length);
     return this.placement.choose(queue, ttlMs, remainingMs, this.#siteOf(request), bytes);
   }
 
@@ -408,8 +322,7 @@ export class CacheEngine<K extends CacheKey, V> {
       this.onGone!(at, 'set');
       heap.regions.resize(at, payload);
     }
-    this.#front?.drop(store.keys.hash, at);
-    this.#dropHeapValue(at);
+    this.#values.replacing(store.keys.hash, at);
     if (this.#sizeWord !== -1) this.calculatedSize += size - this.sizeOf(at);
     store.setAlternative(at, flags);
     this.#fill(at, flags, size, request, at);
@@ -419,8 +332,7 @@ export class CacheEngine<K extends CacheKey, V> {
   }
 
   #fitsInPlace(at: Address, oldPayload: number, payload: number): boolean {
-    if (this.#hasSlack && payload <= oldPayload && payload + SLACK_BYTES >= oldPayload) return true;
-    return this.heap.regions.resize(at, payload);
+    return this.#values.fitsInto(oldPayload, payload) || this.heap.regions.resize(at, payload);
   }
 
   /** Whether the place of an entry still is the right one for what it is to be now. */
@@ -463,13 +375,12 @@ export class CacheEngine<K extends CacheKey, V> {
       return ADDED;
     }
     if (tells) this.onGone!(from, 'set');
-    this.#dropHeapValue(from);
+    this.#values.replacing(hash, from);
     if (this.#sizeWord !== -1) this.calculatedSize += size - this.sizeOf(from);
     this.#fill(to, flags, size, request, from);
     this.placement.left(from);
     this.placement.entered(to);
     this.policy.rewritten(from, to);
-    this.#front?.drop(hash, from);
     store.reindex(hash, from, to);
     store.abandon(from);
     store.held = -1;
@@ -496,7 +407,7 @@ export class CacheEngine<K extends CacheKey, V> {
         if (former === at) this.placement.renewed(at);
       }
     }
-    store.writeValue(at, this.#writer);
+    store.writeValue(at, this.#values.writer);
   }
 
   /** Enters a new entry into the index, which `#prepare` has made ready. */
@@ -526,12 +437,12 @@ export class CacheEngine<K extends CacheKey, V> {
   /** Places a block for the loaded key and the value in hand, evicting as needed. -1 if the heap has no room. */
   #allocate(generation: Generation, flags: number, site: number): Address | -1 {
     const { store, heap } = this;
-    const bytes = store.payloadBytes((flags & HAS_TTL) !== 0, this.#writer.length) + 24;
+    const bytes = store.payloadBytes((flags & HAS_TTL) !== 0, this.#values.writer.length) + 24;
     if (heap.regions.roomIn(generation) < bytes) this.room.make(bytes);
     this.placement.prepare(generation);
     for (;;) {
       try {
-        return store.allocate(generation, flags, this.#writer.length, site);
+        return store.allocate(generation, flags, this.#values.writer.length, site);
       } catch (error) {
         if (!(error instanceof HeapFullError)) throw error;
         // Free regions that do not lie together, or a shared heap filled by others.
@@ -541,7 +452,7 @@ export class CacheEngine<K extends CacheKey, V> {
   }
 
   #relieve(askedBytes: number): void {
-    if (!this.room.busy && !this.#encoding) this.room.make(askedBytes);
+    if (!this.room.busy && !this.#values.isEncoding) this.room.make(askedBytes);
   }
 
   /** Evicts one entry, an expired one if one is known. @returns false if there is none. */
@@ -586,19 +497,15 @@ export class CacheEngine<K extends CacheKey, V> {
 
   /** What is kept of an entry beside its block. */
   #forget(address: Address): void {
-    this.#dropHeapValue(address);
+    this.#values.forget(address);
     this.policy.removed(address);
     this.placement.left(address);
     if (this.#sizeWord !== -1) this.calculatedSize -= this.sizeOf(address);
     if (this.store.held === address) this.store.held = -1;
   }
 
-  #dropHeapValue(address: Address): void {
-    if ((this.store.markOf(address) & ALTERNATIVE) !== 0) this.#heapValues.remove(this.#heapIdOf(address));
-  }
-
   #trimHeapValues(): void {
-    for (let over = this.#heapValues.overflow(); over !== undefined; over = this.#heapValues.overflow()) {
+    for (let over = this.#values.overflow(); over !== undefined; over = this.#values.overflow()) {
       this.store.keys.load(over.key);
       const address = this.store.index.find();
       if (address !== -1) this.evict(address);
@@ -615,7 +522,7 @@ export class CacheEngine<K extends CacheKey, V> {
     this.store.clear(this.placement.generations, [...this.placement.walk(this.placement.byHand, false)]);
     this.placement.cleared();
     this.policy.cleared();
-    this.#heapValues.clear();
+    this.#values.clear();
     this.calculatedSize = 0;
     if (this.config.ownsHeap) this.heap.shrink();
   }
@@ -625,6 +532,6 @@ export class CacheEngine<K extends CacheKey, V> {
     this.policy.dispose();
     this.store.dispose(this.placement.generations);
     this.placement.dispose();
-    this.#heapValues.clear();
+    this.#values.clear();
   }
 }
