@@ -105,7 +105,7 @@ describe.each([
     'arena',
     (rows: number): RowCache => {
       const heap = new GenerationalHeap({ maxBytes: 16 * 2 ** 20 });
-      return new ArenaRowCache(heap, rows, 16 * heap.regionBytes);
+      return new ArenaRowCache(heap, rows, 32 * heap.regionBytes);
     },
   ],
 ])('the row cache on %s', (_name, make) => {
