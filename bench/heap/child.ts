@@ -1,21 +1,23 @@
 /** One measurement of bench/heap in its own process: child.js <case> <implementation> [size]. Prints JSON. */
 import { GCProfiler } from 'node:v8';
 import { GenerationalHeap } from 'rolp/heap';
+import { median } from '../lib/compare.js';
 
 const MIB = 2 ** 20;
 const [, , which, implementation, sizeText] = process.argv;
 const size = Number(sizeText ?? 0);
 
-/** Median ns of one call over 20 batches, after 10 to warm up. */
+/** Median ns of one call over 20 batches, after half a second for V8 to compile it, which a busy machine may need. */
 function nsPerCall(call: () => void): number {
   const calls = 200_000;
-  const batches: number[] = [];
-  for (let batch = 0; batch < 30; batch++) {
+  const batch = (): number => {
     const start = performance.now();
     for (let i = 0; i < calls; i++) call();
-    if (batch >= 10) batches.push(((performance.now() - start) * 1e6) / calls);
-  }
-  return batches.sort((a, b) => a - b)[10]!;
+    return ((performance.now() - start) * 1e6) / calls;
+  };
+  const warmMs = performance.now() + 500;
+  while (performance.now() < warmMs) batch();
+  return median(Array.from({ length: 20 }, batch));
 }
 
 /** `size` 0: dropped at once. Else each is kept until `size` others have come. */
