@@ -13,7 +13,7 @@ import {
 } from './lifetime.js';
 import { summarisePauses } from './pauses.js';
 import { PROFILE_SCHEMA, type Profile, type ProfileContext, type WindowNote } from './profile.js';
-import type { DecisionTable } from './profile-input.js';
+import { type DecisionTable, decisionForHeap } from './profile-input.js';
 import { shareInlined } from './share-inlined.js';
 import { classOf, decideV8, type V8Decision } from './v8-decisions.js';
 
@@ -69,10 +69,13 @@ export function buildProfile(
     cohorts: aggregates.cohorts,
     windows: aggregates.windows,
   });
+  // A few cycles say little of how often they come.
+  const bytesPerCycle = aggregates.gcCycles >= 4 ? aggregates.allocatedBytes / aggregates.gcCycles : null;
   const contexts = tallies.map((tally, i) => ({
     context: withPrior(
       profileContext(ids[i]!, tally, inclusion, aggregates.cohorts, decisions.get(tally)!),
       options.prior,
+      bytesPerCycle,
     ),
     cells: tally.gcCycles,
   }));
@@ -135,15 +138,18 @@ function ownPausesMs({ scavenge, markCompact }: ThreadAggregates): number {
 }
 
 /** An earlier run's decision where this one has none yet. */
-function withPrior(context: ProfileContext, prior: DecisionTable | null | undefined): ProfileContext {
+function withPrior(
+  context: ProfileContext,
+  prior: DecisionTable | null | undefined,
+  bytesPerCycle: number | null,
+): ProfileContext {
   if (context.confidence !== null) return context;
   const earlier = prior?.get(context.id, 'v8');
   if (earlier === undefined || earlier.confidence === null) return context;
   return {
     ...context,
-    generation: earlier.generation,
+    ...decisionForHeap(earlier, bytesPerCycle),
     confidence: earlier.confidence,
-    class: earlier.class,
     ageMarkCompacts: earlier.ageMarkCompacts,
     decidedAt: earlier.decidedAt,
     decidedBy: 'profile',

@@ -1,6 +1,8 @@
+import { generationOfMedian } from './inference/index.js';
 import { mergeProfiles } from './merge-profiles.js';
-import type { Profile, ProfileContext } from './profile.js';
+import type { LifetimeSummary, Profile, ProfileContext } from './profile.js';
 import { findProfileFiles, readProfile } from './profile-file.js';
+import { PROMOTED_SHARE } from './v8-decisions.js';
 
 /** What an earlier run decided of a context. Its lifetimes travel in bytes, which mean the same in any heap. */
 export type StoredDecision = Pick<
@@ -52,6 +54,51 @@ export function decisionsOf(profile: Profile): DecisionTable {
  */
 export function readDecisions(path: string): DecisionTable {
   return decisionsOf(mergeProfiles(findProfileFiles(path).map(readProfile)));
+}
+
+/** Bytes allocated per GC cycle an object must outlive to be promoted: it is born anywhere in its first cycle of two. */
+const CYCLES_TO_PROMOTION = 1.5;
+
+/**
+ * An earlier run's decision on a V8 context, for a process whose GC cycles come each `bytesPerCycle` allocated: young
+ * or not, and the generation, follow from lifetimes in bytes, since a larger new space lets more die young.
+ *
+ * @param bytesPerCycle null: not known yet; the decision then stands as it was made.
+ */
+export function decisionForHeap(
+  earlier: StoredDecision,
+  bytesPerCycle: number | null,
+): Pick<StoredDecision, 'generation' | 'class'> {
+  const { lifetime, generation } = earlier;
+  // What died young there was collected when its first cycle ended, however long dead: how young, nobody saw.
+  if (bytesPerCycle === null || generation === 0) return { generation, class: earlier.class };
+  const { p50 } = lifetime.bytes;
+  const promoted = shareBeyond(lifetime.bytes, CYCLES_TO_PROMOTION * bytesPerCycle);
+  if (promoted === null) return { generation, class: earlier.class };
+  if (promoted < PROMOTED_SHARE) return { generation: 0, class: 'young' };
+  const told = generation !== null && p50.value !== null;
+  return {
+    generation: told ? generationOfMedian(p50.value! / bytesPerCycle) : null,
+    class: earlier.class,
+  };
+}
+
+/** Share of objects that live longer than `bytes`, on straight lines through what is told; null beyond that. */
+function shareBeyond({ p50, p90, p99, horizon, beyond }: LifetimeSummary, bytes: number): number | null {
+  const points: (readonly [age: number, left: number])[] = [[0, 1]];
+  const told = [
+    [p50.value, 0.5],
+    [p90.value, 0.1],
+    [p99.value, 0.01],
+    [horizon, beyond],
+  ] as const;
+  for (const [age, left] of told) if (age !== null && age > points.at(-1)![0]) points.push([age, left]);
+  const after = points.findIndex(([age]) => age >= bytes);
+  // Past the horizon no more are left than there.
+  if (after < 0) return horizon !== null && beyond < PROMOTED_SHARE ? beyond : null;
+  if (after === 0) return 1;
+  const [[fromAge, fromLeft], [toAge, toLeft]] = [points[after - 1]!, points[after]!];
+  return fromLeft + ((toLeft - fromLeft) * (bytes - fromAge)) / (toAge - fromAge);
 }
 
 let input: DecisionTable | null = null;

@@ -20,7 +20,11 @@ const sampled = (names: string[], cells: LifetimeCell[]) =>
   context(
     stack(...names),
     cells.reduce((sum, cell) => sum + cell[2], 0),
-    { gcCycles: cells },
+    {
+      gcCycles: cells,
+      // As many bytes a cycle as the fixture allocates.
+      lifeBytes: cells.map(([low, high, ...n]) => [low * 90_000, high && high * 90_000, ...n] as const),
+    },
   );
 const pauses = (count: number) => ({
   count,
@@ -141,6 +145,29 @@ describe('decisions on V8’s contexts', () => {
     // A window too short has shown nothing.
     const short = decide([sampled(['make'], cells)], { windows: [window('calls', 0, 3)] })('make').conflict;
     expect(short?.resolution).toBe('window');
+  });
+
+  it('of an earlier run are taken in bytes: a larger new space lets die young what a small one promoted', () => {
+    // Collected after 4 to 5 MB of allocation.
+    const lives = context(stack('f', 'main'), 500, {
+      gcCycles: [[9, 10, 500, 500, 500]],
+      lifeBytes: [[4e6, 5e6, 500, 500, 500]],
+    });
+    const earlier = buildProfile(aggregates([lives]), currentProcess(), { resolver });
+    expect(earlier.contexts[0]!.class).toBe('middle');
+    const later = (bytesPerCycle: number, gcCycles = 100) =>
+      buildProfile(
+        aggregates([sampled(['f', 'main'], GARBAGE(9))], {
+          gcCycles,
+          allocatedBytes: gcCycles * bytesPerCycle,
+        }),
+        currentProcess(),
+        { resolver, prior: decisionsOf(earlier) },
+      ).contexts[0]!;
+    expect(later(500_000)).toMatchObject({ class: 'middle', decidedBy: 'profile' });
+    expect(later(16_000_000)).toMatchObject({ class: 'young', generation: 0, decidedBy: 'profile' });
+    // How often cycles come is not known after one.
+    expect(later(16_000_000, 1)).toMatchObject({ class: 'middle', decidedBy: 'profile' });
   });
 
   it('of an earlier run stand until this run’s samples say more', () => {
