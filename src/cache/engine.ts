@@ -3,8 +3,8 @@ import { channels } from './channels.js';
 import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL } from './entry.js';
 import { EntryStore } from './entry-store.js';
 import { Expiry } from './expiry.js';
+import { GenerationChoice } from './generation-choice.js';
 import type { CacheKey } from './key.js';
-import { BY_HAND } from './lane.js';
 import type { CacheConfig } from './options.js';
 import { Placement } from './placement.js';
 import { LruPolicy } from './policies/lru.js';
@@ -75,6 +75,7 @@ export class CacheEngine<K extends CacheKey, V> {
   /** The size of the entry that `put` was last called with. */
   lastSize: number = 0;
   readonly #values: Values<K, V>;
+  readonly #choice: GenerationChoice;
   readonly #sizeWord: number;
   readonly #largestBytes: number;
   readonly #offPressure: () => void;
@@ -92,6 +93,7 @@ export class CacheEngine<K extends CacheKey, V> {
     this.expiry = new Expiry(this.store, table, config.now, config.ttlResolution);
     this.placement = new Placement(this.store, table, this.expiry, Policy.queues, config.maxBytes);
     this.policy = new Policy(this.store, this.placement);
+    this.#choice = new GenerationChoice(this.store, this.placement, this.policy, this.expiry, config);
     const expire = (address: Address): void => this.remove(address, 'expire');
     this.reaper = new Reaper(this.store, this.placement, this.expiry, expire, config.keepsStale);
     const compaction = {
@@ -194,6 +196,11 @@ export class CacheEngine<K extends CacheKey, V> {
     if (existing !== -1 && alternative === 0 && request.isPlain && this.#overwrite(existing)) return REPLACED;
     const keepsTtl = request.keepTtl && existing !== -1;
     const hasTtl = keepsTtl ? (store.markOf(existing) & HAS_TTL) !== 0 : request.ttlMs > 0;
+    if (keepsTtl && hasTtl) {
+      // Making room may evict the entry whose ttl is to be kept.
+      request.ttlMs = this.expiry.ttlMsOf(existing);
+      request.startMs = this.expiry.nowMs() - this.expiry.ageMsOf(existing);
+    }
     const flags = alternative | (hasTtl ? HAS_TTL : 0);
     const payload = store.payloadBytes(hasTtl, this.#values.writer.length);
     const size = request.size > 0 ? request.size : Math.ceil((payload + 8) / 8) * 8;
@@ -257,43 +264,12 @@ export class CacheEngine<K extends CacheKey, V> {
     this.#makeSizeFor(size);
     const hash = store.keys.hash;
     if (!this.#prepare(hash)) return REFUSED;
-    const queue = this.policy.queueFor(hash);
-    const address = this.#allocate(this.#choose(queue, flags, request, -1), flags, this.#siteOf(request));
+    const generation = this.#choice.forNew(request, (flags & HAS_TTL) !== 0, this.#values.writer.length);
+    const address = this.#allocate(generation, flags, this.#choice.siteOf(request));
     if (address === -1) return REFUSED;
     this.#fill(address, flags, size, request, -1);
     this.#publish(hash, address, size);
     return ADDED;
-  }
-
-  #siteOf(request: PutRequest): number {
-    return request.site || this.config.site;
-  }
-
-  /** The generation given by hand, to the call, the cache or the site; 0 if none was. */
-  #givenGeneration(request: PutRequest): Generation | 0 {
-    const given =
-      request.generation || this.config.generation || this.heap.siteGeneration(this.#siteOf(request));
-    return given as Generation | 0;
-  }
-
-  /** The generation for an entry with the loaded key and the value in hand. `former`: as in `#fill`. */
-  #choose(queue: number, flags: number, request: PutRequest, former: Address | -1): Generation {
-    const given = this.#givenGeneration(request);
-    if (given !== 0) return given;
-    const hasTtl = (flags & HAS_TTL) !== 0;
-    const keepsTtl = hasTtl && request.keepTtl && former !== -1;
-    const ttlMs = !hasTtl ? 0 : keepsTtl ? this.expiry.ttlMsOf(former as Address) : request.ttlMs;
-    const remainingMs = !hasTtl
-      ? 0
-      : keepsTtl
-        ? ttlMs - this.expiry.ageMsOf(former as Address)
-        : this.#remainingMs(request);
-    const bytes = this.store.payloadBytes(hasTtl, this.#values.writer.length);
-    return this.placement.choose(queue, ttlMs, remainingMs, this.#siteOf(request), bytes);
-  }
-
-  #remainingMs(request: PutRequest): number {
-    return request.startMs + request.ttlMs - this.expiry.nowMs();
   }
 
   #makeSizeFor(size: number): void {
@@ -313,7 +289,10 @@ export class CacheEngine<K extends CacheKey, V> {
     const { store, heap } = this;
     const tells = result === REPLACED && !request.noDispose && this.onGone !== undefined;
     const oldPayload = heap.byteLengthAt(at);
-    if (!this.#mayStay(at, flags, request) || !this.#fitsInPlace(at, oldPayload, payload)) {
+    if (
+      !this.#choice.mayStay(at, request, (flags & HAS_TTL) !== 0) ||
+      !this.#fitsInPlace(at, oldPayload, payload)
+    ) {
       return this.#rewriteElsewhere(at, flags, size, request, result, tells);
     }
     if (tells) {
@@ -335,18 +314,6 @@ export class CacheEngine<K extends CacheKey, V> {
     return this.#values.fitsInto(oldPayload, payload) || this.heap.regions.resize(at, payload);
   }
 
-  /** Whether the place of an entry still is the right one for what it is to be now. */
-  #mayStay(at: Address, flags: number, request: PutRequest): boolean {
-    if (((this.store.markOf(at) ^ flags) & HAS_TTL) !== 0) return false;
-    const given = this.#givenGeneration(request);
-    if (given !== 0 && given !== this.heap.generationAt(at)) return false;
-    // What lives and dies by a site is told from others of its site.
-    const site = this.#siteOf(request);
-    if (site !== 0 && site !== this.heap.siteAt(at)) return false;
-    if ((flags & HAS_TTL) === 0 || request.keepTtl) return true;
-    return !this.placement.outgrows(at, request.ttlMs, this.#remainingMs(request));
-  }
-
   #rewriteElsewhere(
     at: Address,
     flags: number,
@@ -358,14 +325,13 @@ export class CacheEngine<K extends CacheKey, V> {
     const { store } = this;
     const { hash } = store.keys;
     store.held = at;
-    const { queue } = this.placement.laneAt(at);
-    const generation = this.#choose(
-      queue === BY_HAND ? this.policy.queueFor(hash) : queue,
-      flags,
-      request,
+    const generation = this.#choice.forRewritten(
       at,
+      request,
+      (flags & HAS_TTL) !== 0,
+      this.#values.writer.length,
     );
-    const to = this.#allocate(generation, flags, this.#siteOf(request) || this.heap.siteAt(at));
+    const to = this.#allocate(generation, flags, this.#choice.siteOf(request) || this.heap.siteAt(at));
     const from = store.held;
     if (to === -1) return REFUSED;
     if (from === -1) {

@@ -154,6 +154,22 @@ describe('expiry by region', () => {
     }
   });
 
+  it('evicts an entry for its own new value, which keeps the ttl', () => {
+    const [cache, clock] = timed<string>({ maxBytes: 512 * 1024, policy: 'lru', codec: 'string' });
+    cache.set('k', 'short', { ttl: 5000 });
+    for (let i = 0; cache.stats().evictions === 0 && cache.has('k') && i < 4000; i++) {
+      cache.set(`k${i}`, 'x'.repeat(100));
+      if (cache.heap.regions.freeRegions <= 4) break;
+    }
+    clock.ms += 1000;
+    expect(cache.has('k')).toBe(true);
+    // The least recently used entry is k itself.
+    cache.set('k', 'long'.repeat(20_000), { noUpdateTTL: true });
+    expect(cache.stats().evictions).toBeGreaterThan(0);
+    expect(cache.get('k')).toBe('long'.repeat(20_000));
+    expect(cache.getRemainingTTL('k')).toBe(4000);
+  });
+
   it('keeps what is stale for who may ask for it', () => {
     for (const options of [{ allowStale: true }, { noDeleteOnStaleGet: true }]) {
       const [cache, clock] = timed<string>({ maxBytes: 4 * MiB, ttl: 100, ...options });
