@@ -8,51 +8,34 @@ import {
   Pool,
   type Ref,
 } from 'rolp/heap';
-import type { ArenaHeap, EndedGroup, OffHeapBytes, StopWorkLog } from '../common/index.js';
+import { type ArenaHeap, ArenaHome, type EndedGroup } from '../common/index.js';
 import type { Shelf, ShelfHome, TokenIndex } from './flat.js';
 
 /**
  * The variants on rolp's heap: cells are records of a pool, tokens and rows are lists, the memtable's index is
  * a map; one group a memtable and one a table.
  */
-export class ArenaTables implements ShelfHome<ArenaShelf> {
-  readonly #arena: ArenaHeap;
+export class ArenaTables extends ArenaHome implements ShelfHome<ArenaShelf> {
   readonly #memtableCells: CellPool;
   readonly #tableCells: CellPool;
 
   constructor(arena: ArenaHeap) {
-    this.#arena = arena;
+    super(arena);
     this.#memtableCells = openPool(arena.heap, 'cell of a memtable');
     this.#tableCells = openPool(arena.heap, 'cell of a table');
   }
 
   openMemtable(): { shelf: ArenaShelf; index: TokenIndex } {
-    const index = createMap(this.#arena.heap, { keys: 'number', values: 'u32' });
-    return { shelf: new ArenaShelf(this.#arena, this.#memtableCells, index), index };
+    const index = createMap(this.arena.heap, { keys: 'number', values: 'u32' });
+    return { shelf: new ArenaShelf(this.arena, this.#memtableCells, index), index };
   }
 
   openTable(): ArenaShelf {
-    return new ArenaShelf(this.#arena, this.#tableCells, undefined);
+    return new ArenaShelf(this.arena, this.#tableCells, undefined);
   }
 
   close(shelf: ArenaShelf): void {
     shelf.end();
-  }
-
-  offHeap(): OffHeapBytes {
-    return this.#arena.offHeap();
-  }
-
-  takeStopWork(): StopWorkLog {
-    return this.#arena.takeStopWork();
-  }
-
-  stats(): Record<string, number> {
-    return this.#arena.stats();
-  }
-
-  verify(): void {
-    this.#arena.verify();
   }
 }
 

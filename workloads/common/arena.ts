@@ -116,3 +116,28 @@ export class ArenaWords implements WordStore {
     this.#arena.end(this.generation, group);
   }
 }
+
+/** What homes on rolp's heap have in common: they tell its figures. */
+export abstract class ArenaHome {
+  protected readonly arena: ArenaHeap;
+
+  constructor(arena: ArenaHeap) {
+    this.arena = arena;
+  }
+
+  offHeap(): OffHeapBytes {
+    return this.arena.offHeap();
+  }
+
+  takeStopWork(): StopWorkLog {
+    return this.arena.takeStopWork();
+  }
+
+  stats(): Record<string, number> {
+    return this.arena.stats();
+  }
+
+  verify(): void {
+    this.arena.verify();
+  }
+}

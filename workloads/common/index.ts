@@ -4,7 +4,7 @@
  *
  * What may not live here: anything that knows how one of the engines stores its data, or how time is taken.
  */
-export { ArenaHeap, type ArenaWords, type EndedGroup } from './arena.js';
+export { ArenaHeap, ArenaHome, type ArenaWords, type EndedGroup } from './arena.js';
 export { PLACEMENTS } from './auto.js';
 export { mixFloat, mixInt, mixString } from './checksum.js';
 export { type Corpus, loadCorpus, loadPointers, type PointerGraph } from './corpus.js';

@@ -1,47 +1,29 @@
 import {
   ArenaHeap,
+  ArenaHome,
   type ArenaWords,
   type EndedGroup,
-  type OffHeapBytes,
   type Placement,
-  type StopWorkLog,
   type WordStore,
 } from '../common/index.js';
 import type { BatchHome, LoadedBatch } from './flat.js';
 
 /** The variants on rolp's heap: each vertex and each edge a block, one group a batch. */
-export class ArenaBatchHome implements BatchHome {
-  readonly #arena: ArenaHeap;
+export class ArenaBatchHome extends ArenaHome implements BatchHome {
   #words: ArenaWords | undefined;
 
   constructor(placement: Placement, maxBytes: number) {
-    this.#arena = new ArenaHeap(placement, maxBytes);
+    super(new ArenaHeap(placement, maxBytes));
   }
 
   open(): WordStore {
-    this.#words = this.#arena.openWords('vertices and edges');
+    this.#words = this.arena.openWords('vertices and edges');
     return this.#words;
   }
 
   close(batch: LoadedBatch): void {
     const words = this.#words!;
-    words.end(this.#arena.placement.releasesGroups ? NOTHING : new EndedBatch(words, batch));
-  }
-
-  offHeap(): OffHeapBytes {
-    return this.#arena.offHeap();
-  }
-
-  takeStopWork(): StopWorkLog {
-    return this.#arena.takeStopWork();
-  }
-
-  stats(): Record<string, number> {
-    return this.#arena.stats();
-  }
-
-  verify(): void {
-    this.#arena.verify();
+    words.end(this.arena.placement.releasesGroups ? NOTHING : new EndedBatch(words, batch));
   }
 }
 

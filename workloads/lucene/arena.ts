@@ -1,26 +1,17 @@
-import {
-  ArenaHeap,
-  type ArenaWords,
-  type EndedGroup,
-  type OffHeapBytes,
-  type Placement,
-  type StopWorkLog,
-} from '../common/index.js';
+import { ArenaHeap, ArenaHome, type ArenaWords, type EndedGroup, type Placement } from '../common/index.js';
 import { BUFFER_LEVEL } from './engine.js';
 import type { PostingsHome } from './flat.js';
 import { type FlatSegment, NEXT } from './flat-segment.js';
 import { NONE } from './term-table.js';
 
 /** The variants on rolp's heap: each posting a block, one group a RAM buffer and one a segment. */
-export class ArenaPostings implements PostingsHome<ArenaWords> {
-  readonly #arena: ArenaHeap;
-
+export class ArenaPostings extends ArenaHome implements PostingsHome<ArenaWords> {
   constructor(placement: Placement, maxBytes: number) {
-    this.#arena = new ArenaHeap(placement, maxBytes);
+    super(new ArenaHeap(placement, maxBytes));
   }
 
   open(_words: number, level: number): ArenaWords {
-    return this.#arena.openWords(level === BUFFER_LEVEL ? 'postings of a buffer' : 'postings of a segment');
+    return this.arena.openWords(level === BUFFER_LEVEL ? 'postings of a buffer' : 'postings of a segment');
   }
 
   wordsOf(): number {
@@ -29,22 +20,6 @@ export class ArenaPostings implements PostingsHome<ArenaWords> {
 
   close(segment: FlatSegment<ArenaWords>): void {
     segment.words.end(new EndedSegment(segment));
-  }
-
-  offHeap(): OffHeapBytes {
-    return this.#arena.offHeap();
-  }
-
-  takeStopWork(): StopWorkLog {
-    return this.#arena.takeStopWork();
-  }
-
-  stats(): Record<string, number> {
-    return this.#arena.stats();
-  }
-
-  verify(): void {
-    this.#arena.verify();
   }
 }
 
