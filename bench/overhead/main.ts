@@ -24,7 +24,7 @@ import { type Kind, ROOT, Target, type Usage } from './target.js';
 
 /** Seconds of load after which a peer takes a profile, as agents do each minute. */
 const PROFILE_EVERY_S = 60;
-const LOOP_RUNS_PER_SLICE = 3;
+const LOOP_RUNS_PER_SLICE = 12;
 const SAMPLE_COST_PROCESSES = 7;
 
 /** A process with its stream of requests and the load it has had. */
@@ -67,7 +67,9 @@ async function startAll(options: Options, generation: number): Promise<Runner[]>
   if (options.workload === 'service') {
     // Fills the caches and has V8 optimise before anything is measured.
     await load(streamsOf(runners), 2 * options.rate, options.warmUpSeconds);
-  } else for (const { target } of runners) await target.ask('run');
+  } else {
+    for (const { target } of runners) await loopRuns(target);
+  }
   return runners;
 }
 
