@@ -170,7 +170,7 @@ const LIVES = [1, 5, 50] as const;
 const WEIGHTS = [60, 30, 10] as const;
 
 function mixHeap(): GenerationalHeap {
-  return new GenerationalHeap({ maxBytes: 128 * MIB, regionBytes: 64 * 1024, cycleBytes: MIB });
+  return new GenerationalHeap({ maxBytes: 24 * MIB, regionBytes: 64 * 1024, cycleBytes: MIB });
 }
 
 /** The three lifetimes of bench/heap, each a site: by hand, learnt, or one generation for all. */

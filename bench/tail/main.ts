@@ -23,7 +23,7 @@ import { writeReport } from './report.js';
 import { disagreements, RunFolder, runProcess } from './run.js';
 import { MOST_MINUTES, overheadSeconds } from './sizes.js';
 import { keyOf, type ProcessResult, type ProcessSpec } from './spec.js';
-import { arenaAgainstSingle, figuresOf, tableOf, titleOf } from './summary.js';
+import { arenaAgainstSingle, autoBetween, figuresOf, tableOf, titleOf } from './summary.js';
 import { workloadNamed } from './variants.js';
 import { verdictsOf } from './verdicts.js';
 
@@ -199,6 +199,7 @@ class Bench {
     for (const sentence of differing) text += `ANSWERS DIFFER: ${sentence}\n`;
     for (const { spec, invalidBecause } of invalid) text += `INVALID: ${keyOf(spec)}: ${invalidBecause}\n`;
     text += arenaAgainstSingle(results);
+    text += autoBetween(results);
     if (this.#options.size !== 'quick')
       text += verdictsOf(group, results)
         .map((line) => `${line}\n`)
