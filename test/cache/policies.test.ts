@@ -167,6 +167,8 @@ function agree(policy: PolicyName, make: (max: number, isStale: IsStale) => Mode
         ttl,
         // What is stale stays until the policy or a get comes across it, as the model has it.
         allowStale: true,
+        // A set that renews the ttl of an entry in an old region makes it the queue's youngest.
+        noUpdateTTL: true,
         perf: { now: () => clock.ms },
         ttlResolution: 0,
       });
@@ -175,8 +177,8 @@ function agree(policy: PolicyName, make: (max: number, isStale: IsStale) => Mode
         const key = n % (2 * max + 2);
         if (what === 'set') {
           cache.set(key, key);
+          if (!model.keys().includes(key)) expiries.set(key, clock.ms + ttl);
           model.set(key);
-          expiries.set(key, clock.ms + ttl);
         } else if (what === 'get') {
           const stale = model.keys().includes(key) && isStale(key);
           if (stale) model.delete(key);
