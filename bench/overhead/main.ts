@@ -17,7 +17,13 @@ import { estimate, type Interval, runProcess } from '../lib/compare.js';
 import { printAccounting } from './accounting.js';
 import { load, type RequestMaker, requestMaker } from './load.js';
 import { HELP, type Options, parseOptions } from './options.js';
-import { type Accounting, Records, type SettledMemory, type SliceRecord } from './records.js';
+import {
+  type Accounting,
+  type AccountReading,
+  Records,
+  type SettledMemory,
+  type SliceRecord,
+} from './records.js';
 import { shuffled } from './shuffle.js';
 import { printSummary } from './summary.js';
 import { type Kind, ROOT, Target, type Usage } from './target.js';
@@ -130,12 +136,12 @@ function spent(before: Usage, after: Usage): Pick<SliceRecord, 'cpuUs' | 'rssByt
   };
 }
 
-function counted(before: Accounting | null, after: Accounting | null): Accounting | null {
-  if (before === null || after === null) return null;
+function counted(start: AccountReading | null, end: AccountReading | null): Accounting | null {
+  if (start === null || end === null) return null;
   return {
-    polls: after.polls - before.polls,
-    pollNs: after.pollNs - before.pollNs,
-    samples: after.samples - before.samples,
+    polls: end.before.polls - start.after.polls,
+    pollNs: end.before.pollNs - start.after.pollNs,
+    samples: end.samples - start.samples,
   };
 }
 

@@ -45,12 +45,19 @@ async function settle() {
   process.send({ rssBytes: rss, heapFreeBytes: heapTotal - heapUsed });
 }
 
-// As of rolp's last poll: a poll more would be work of the bench's.
+// rolp knows what V8 has sampled when it polls, which may be seldom. The poll made for that is the bench's, not rolp's: what
+// polls took is told before and after it, for the end and the beginning of a slice.
 function accounting() {
   const store = require('../../dist/profiler/index.js').nativeThreadStore();
   const { key } = store.threads().find(({ threadId }) => threadId === 0);
-  const { polls, pollNs, samples } = store.read(key);
-  return { polls, pollNs, samples };
+  const before = store.read(key);
+  require('../../dist/base/index.js').loadAddon().poll();
+  const after = store.read(key);
+  return {
+    before: { polls: before.polls, pollNs: before.pollNs },
+    after: { polls: after.polls, pollNs: after.pollNs },
+    samples: after.samples,
+  };
 }
 
 process.on('message', (message) => {

@@ -28,6 +28,13 @@ export interface SliceRecord {
   readonly accounting: Accounting | null;
 }
 
+/** What rolp has counted of its own work when it was asked, before and after the poll that asking took. */
+export interface AccountReading {
+  readonly before: Pick<Accounting, 'polls' | 'pollNs'>;
+  readonly after: Pick<Accounting, 'polls' | 'pollNs'>;
+  readonly samples: number;
+}
+
 /** What rolp counts of its own work, over one slice. */
 export interface Accounting {
   readonly polls: number;

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Accounting } from './records.js';
+import type { AccountReading } from './records.js';
 
 /** Compiled to build/bench/overhead: the checkout is three up. */
 export const ROOT: string = resolve(import.meta.dirname, '../../..');
@@ -75,8 +75,8 @@ export class Target {
   }
 
   /** What rolp has counted so far; null for other kinds. Costs the process some ms. */
-  async accounting(): Promise<Accounting | null> {
-    return this.kind.isRolp ? ((await this.ask('accounting')) as Accounting) : null;
+  async accounting(): Promise<AccountReading | null> {
+    return this.kind.isRolp ? ((await this.ask('accounting')) as AccountReading) : null;
   }
 
   /** Starts the search service and waits until it has indexed. */
