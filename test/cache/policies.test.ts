@@ -163,7 +163,8 @@ function agree(policy: PolicyName, make: (max: number, isStale: IsStale) => Mode
         policy,
         max,
         heap,
-        maxBytes: 1 << 20,
+        // So few regions that ttls have no buckets of their own: over several lanes the order is not exact.
+        maxBytes: ttl > 0 ? 62 << 10 : 1 << 20,
         ttl,
         // What is stale stays until the policy or a get comes across it, as the model has it.
         allowStale: true,
