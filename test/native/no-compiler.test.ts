@@ -21,7 +21,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 /** Builds with nothing to be found but these tools. */
 function build(tools: readonly string[], ...args: string[]): ReturnType<typeof spawnSync> {
   const bin = mkdtempSync(join(directory, 'bin-'));
-  const env: NodeJS.ProcessEnv = { ...process.env, PATH: bin };
+  // As under `npm run --silent`, where node-gyp once kept the reason to itself.
+  const env: NodeJS.ProcessEnv = { ...process.env, PATH: bin, npm_config_loglevel: 'silent' };
   for (const name of ['CC', 'CXX', 'MAKE', 'PYTHON', 'NODE_GYP_FORCE_PYTHON']) delete env[name];
   for (const tool of tools) {
     if (tool === 'python3') env.PYTHON = pathOf(tool);
