@@ -71,7 +71,8 @@ function runNodeGyp(execPath, version, abi, work) {
   if (headers) args.push(`--nodedir=${headers}`);
   // And its `loglevel`, which under `npm run --silent` would keep the reason of a failure from us.
   const env = { ...process.env, NODE_OPTIONS: '' };
-  for (const name of Object.keys(env)) if (/^npm_config_(nodedir|target|loglevel)$/i.test(name)) delete env[name];
+  for (const name of Object.keys(env))
+    if (/^npm_config_(nodedir|target|loglevel)$/i.test(name)) delete env[name];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'pipe'] });
   if (run.status === 0) return null;
   return (
