@@ -5,7 +5,7 @@ import { CacheEngine } from './engine.js';
 import type { CacheKey } from './key.js';
 import { Manners } from './manners.js';
 import { memo } from './memo.js';
-import { resolveCacheOptions } from './options.js';
+import { FLAGS, resolveCacheOptions } from './options.js';
 import { type CacheStats, cacheStats } from './stats.js';
 import { beginStatus, describeTtl, isObserved, publishStatus } from './status.js';
 import type {
@@ -27,21 +27,6 @@ import type {
 import { dumpOf, infoAt, keyAt, pairAt, picked, valueAt } from './walks.js';
 
 const NONE: object = Object.freeze({});
-
-/** What calls do unless they are told otherwise; may be changed at any time. */
-const FLAGS = [
-  'updateAgeOnGet',
-  'updateAgeOnHas',
-  'allowStale',
-  'noUpdateTTL',
-  'noDeleteOnStaleGet',
-  'noDisposeOnSet',
-  'noDeleteOnFetchRejection',
-  'allowStaleOnFetchRejection',
-  'allowStaleOnFetchAbort',
-  'ignoreFetchAbort',
-  'ttlAutopurge',
-] as const;
 
 /**
  * A cache with lru-cache's names and meanings, whose entries lie as bytes on a generational heap: V8 neither copies

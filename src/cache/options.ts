@@ -88,6 +88,21 @@ function positive(name: string, value: number | undefined): number {
   return value === undefined || value === 0 ? 0 : checkInteger(`ArenaCache.${name}`, value, 1);
 }
 
+/** What calls do unless they are told otherwise; may be changed at any time. */
+export const FLAGS = [
+  'updateAgeOnGet',
+  'updateAgeOnHas',
+  'allowStale',
+  'noUpdateTTL',
+  'noDeleteOnStaleGet',
+  'noDisposeOnSet',
+  'noDeleteOnFetchRejection',
+  'allowStaleOnFetchRejection',
+  'allowStaleOnFetchAbort',
+  'ignoreFetchAbort',
+  'ttlAutopurge',
+] as const;
+
 const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions<CacheKey, unknown>>([
   'maxBytes',
   'heap',
@@ -102,46 +117,24 @@ const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions<CacheKey, unknown>
   'maxHeapValues',
   'ttl',
   'ttlResolution',
-  'updateAgeOnGet',
-  'updateAgeOnHas',
-  'allowStale',
-  'noUpdateTTL',
-  'noDeleteOnStaleGet',
-  'noDisposeOnSet',
   'dispose',
   'disposeAfter',
   'onInsert',
-  'ttlAutopurge',
   'fetchMethod',
   'memoMethod',
-  'noDeleteOnFetchRejection',
-  'allowStaleOnFetchRejection',
-  'allowStaleOnFetchAbort',
-  'ignoreFetchAbort',
   'maxFetches',
   'name',
   'perf',
   'generation',
   'site',
+  ...FLAGS,
 ]);
 
 function checkRest(options: CacheOptions<never, never>): void {
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) throw new TypeError(`ArenaCache has no option '${name}'; see docs/cache.md`);
   }
-  for (const name of [
-    'updateAgeOnGet',
-    'updateAgeOnHas',
-    'allowStale',
-    'noUpdateTTL',
-    'noDeleteOnStaleGet',
-    'noDisposeOnSet',
-    'ttlAutopurge',
-    'noDeleteOnFetchRejection',
-    'allowStaleOnFetchRejection',
-    'allowStaleOnFetchAbort',
-    'ignoreFetchAbort',
-  ] as const) {
+  for (const name of FLAGS) {
     if (options[name] !== undefined) checkBoolean(`ArenaCache.${name}`, options[name]);
   }
   for (const name of [

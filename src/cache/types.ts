@@ -92,11 +92,8 @@ export interface SetOptions<K, V> {
   readonly status?: Status<K, V>;
 }
 
-/**
- * The options of a fetch as fetchMethod gets them. It may change them: they hold for the set of what it returns, and
- * for what is done if it fails.
- */
-export interface FetcherFetchOptions<K, V> {
+/** Of a call that looks a value up, and sets it where there is none. */
+interface GetThenSetOptions<K, V> {
   allowStale?: boolean;
   updateAgeOnGet?: boolean;
   noDeleteOnStaleGet?: boolean;
@@ -108,6 +105,14 @@ export interface FetcherFetchOptions<K, V> {
   /** Of the set, as in SetOptions. */
   generation?: Generation;
   site?: SiteId;
+  status?: Status<K, V>;
+}
+
+/**
+ * The options of a fetch as fetchMethod gets them. It may change them: they hold for the set of what it returns, and
+ * for what is done if it fails.
+ */
+export interface FetcherFetchOptions<K, V> extends GetThenSetOptions<K, V> {
   /** Keep the stale value if fetchMethod rejects. */
   noDeleteOnFetchRejection?: boolean;
   /** Keep it and answer with it if fetchMethod rejects. */
@@ -116,7 +121,6 @@ export interface FetcherFetchOptions<K, V> {
   allowStaleOnFetchAbort?: boolean;
   /** Store what fetchMethod gives though the fetch was aborted. */
   ignoreFetchAbort?: boolean;
-  status?: Status<K, V>;
 }
 
 export interface FetchOptions<K, V, FC = unknown> extends Readonly<FetcherFetchOptions<K, V>> {
@@ -142,20 +146,8 @@ export type Fetcher<K, V, FC = unknown> = (
 ) => Promise<V | undefined | void> | V | undefined | void;
 
 /** The options of a memo as memoMethod gets them; it may change them: they hold for the set. */
-export interface MemoizerMemoOptions<K, V> {
-  allowStale?: boolean;
-  updateAgeOnGet?: boolean;
-  noDeleteOnStaleGet?: boolean;
-  ttl?: number;
+export interface MemoizerMemoOptions<K, V> extends GetThenSetOptions<K, V> {
   start?: number;
-  size?: number;
-  sizeCalculation?: (value: V, key: K) => number;
-  noDisposeOnSet?: boolean;
-  noUpdateTTL?: boolean;
-  /** Of the set, as in SetOptions. */
-  generation?: Generation;
-  site?: SiteId;
-  status?: Status<K, V>;
 }
 
 export interface MemoOptions<K, V, FC = unknown> extends Readonly<MemoizerMemoOptions<K, V>> {

@@ -37,13 +37,21 @@ export class MapRowCache implements RowCache {
   }
 }
 
-/** The library most would pick. */
-export class LibraryRowCache implements RowCache {
-  readonly offHeapBytes: number = 0;
-  readonly #rows: LRUCache<string, Row>;
+/** What lru-cache and ArenaCache are called by alike. */
+interface RowStore {
+  get(key: string): Row | undefined;
+  set(key: string, row: Row): unknown;
+  delete(key: string): boolean;
+  clear(): void;
+}
 
-  constructor(maxRows: number) {
-    this.#rows = new LRUCache({ max: maxRows });
+/** A cache that does it all by itself. */
+class StoreRowCache implements RowCache {
+  readonly offHeapBytes: number = 0;
+  readonly #rows: RowStore;
+
+  constructor(rows: RowStore) {
+    this.#rows = rows;
   }
 
   get(key: string): Row | undefined {
@@ -60,6 +68,13 @@ export class LibraryRowCache implements RowCache {
 
   clear(): void {
     this.#rows.clear();
+  }
+}
+
+/** The library most would pick. */
+export class LibraryRowCache extends StoreRowCache {
+  constructor(maxRows: number) {
+    super(new LRUCache<string, Row>({ max: maxRows }));
   }
 }
 
@@ -121,29 +136,10 @@ export class BufferRowCache implements RowCache {
  * rolp's cache with its own policy, on the heap that the tables are on: its bytes and pauses are told with theirs.
  * Which rows are cached differs from the other variants' LRU; what is answered does not.
  */
-export class ArenaRowCache implements RowCache {
-  readonly offHeapBytes: number = 0;
-  readonly #rows: ArenaCache<string, Row>;
-
+export class ArenaRowCache extends StoreRowCache {
   /** @param maxBytes its part of the heap */
   constructor(heap: GenerationalHeap, maxRows: number, maxBytes: number) {
-    this.#rows = new ArenaCache<string, Row>({ heap, max: maxRows, maxBytes, policy: 's3-fifo' });
-  }
-
-  get(key: string): Row | undefined {
-    return this.#rows.get(key);
-  }
-
-  set(key: string, row: Row): void {
-    this.#rows.set(key, row);
-  }
-
-  delete(key: string): void {
-    this.#rows.delete(key);
-  }
-
-  clear(): void {
-    this.#rows.clear();
+    super(new ArenaCache<string, Row>({ heap, max: maxRows, maxBytes, policy: 's3-fifo' }));
   }
 }
 
