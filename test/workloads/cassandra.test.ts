@@ -62,6 +62,16 @@ describe.each(VARIANTS)('the cassandra engine, %s', (variant) => {
 });
 
 describe('the cassandra workload', () => {
+  it.each(['single', 'auto'])(
+    'frees what was overwritten, once and for all, where blocks end one by one: %s',
+    (variant) => {
+      const engine = open(variant, new Requests(10, 10, 1, 'WI'), { ...SMALL, memtableCells: 200 });
+      for (let i = 0; i < 100_000; i++) engine.write(keyOf(i % 7), i % 3, 'v'.repeat(FIELD_LENGTH));
+      // A few memtables' and tables' worth: what was written takes 12 MB.
+      expect(engine.stats().bytesLive).toBeLessThan(1_000_000);
+    },
+  );
+
   it.each(['WI', 'WR', 'RI', 'WR-zipfian', 'WR-latest'])(
     'gives the same answers in every variant: %s',
     (mix) => {

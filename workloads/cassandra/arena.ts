@@ -79,6 +79,11 @@ class ArenaShelf implements Shelf, EndedGroup {
     return this.#pool.copy(cell as Ref, from.#pool);
   }
 
+  /** What does not go with its group must be freed by itself: nobody would find it again. */
+  dropCell(cell: number): void {
+    if (!this.#arena.placement.releasesGroups) this.#pool.free(cell as Ref);
+  }
+
   value(cell: number): string {
     return this.#pool.at(cell as Ref).value;
   }

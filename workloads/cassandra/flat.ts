@@ -28,6 +28,8 @@ export interface Shelf {
   addCell(value: string, time: number): number;
   /** The same with what another shelf's cell holds. */
   copyCell(from: this, cell: number): number;
+  /** A newer cell has taken its place in the row. */
+  dropCell(cell: number): void;
   value(cell: number): string;
   time(cell: number): number;
 }
@@ -138,7 +140,10 @@ export class FlatTables<S extends Shelf> implements TableStore<FlatMemtable<S>, 
       row = appendRow(shelf, token);
       index.set(token, row);
     }
-    shelf.cells.set(FIELDS * row + field, shelf.addCell(value, time));
+    const at = FIELDS * row + field;
+    const before = shelf.cells.get(at);
+    shelf.cells.set(at, shelf.addCell(value, time));
+    if (before !== 0) shelf.dropCell(before);
     memtable.cells++;
   }
 

@@ -112,6 +112,9 @@ class TypedShelf implements Shelf {
     return cell;
   }
 
+  /** Its place is not used again before the memtable ends. */
+  dropCell(): void {}
+
   value(cell: number): string {
     const start = cell * FIELD_LENGTH;
     return this.#values.toString('latin1', start, start + this.#lengths[cell]!);
