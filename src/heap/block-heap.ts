@@ -77,7 +77,7 @@ export abstract class BlockHeap extends AddressedBlocks {
     return this.#core;
   }
 
-  /** To be called after a generation was added. */
+  /** To be called after a generation or a site was added. */
   protected refresh(): void {
     this.#calls.refresh();
   }

@@ -21,7 +21,7 @@ export interface FastCalls {
   ): Address;
   /** The address of the live block that `ref` names, or a negative number. */
   find(ref: number): number;
-  /** Takes the generations' rows anew: after one was added. */
+  /** Takes the generations' rows and the sites' choices anew: after one was added. */
   refresh(): void;
 }
 
@@ -37,6 +37,7 @@ export interface FastCalls {
  * imported constant each time. V8 inlines up to 460 bytes of bytecode a call and 920 in one function, the last call's
  * counting 1.2 times; a pair in one function stays well under it (test/heap/hot-path holds that).
  * What the caller left out is not checked, and where V8 inlines the call it need not even ask.
+ * `chosen` are SiteTable's: the generation of a site's blocks where it has been chosen for all of them.
  * Words: 0 FUSE, 1 TAKE, 2 PUT, 3 TAKE_END, 4 PUT_END, 5 CONDEMNED_COUNT, 6 CURRENT, 7 SITE_COUNT. `rows` are GenerationTable's.
  */
 export function makeFastCalls(core: HeapCore, placer: Placer, choose: ChooseGeneration): FastCalls {
@@ -47,6 +48,7 @@ export function makeFastCalls(core: HeapCore, placer: Placer, choose: ChooseGene
   const roundUp = HEADER_BYTES + core.memory.unitBytes - 1;
   const maxFast = placer.isCareful ? -1 : placer.maxSmall;
   let { rows } = core.generations;
+  let { chosen } = core.sites;
 
   function allocateSlowly(byteLength: number, gen: number, site: number): Ref {
     const address = placer.place(byteLength, gen, site, true);
@@ -75,8 +77,7 @@ export function makeFastCalls(core: HeapCore, placer: Placer, choose: ChooseGene
     allocate(byteLength, generation, site = 0, ttlMs = 0) {
       let gen = generation;
       if (gen === undefined) {
-        gen = words[6]!;
-        if (gen === 0) gen = choose(site, byteLength, ttlMs);
+        gen = words[6]! || chosen[site]! || choose(site, byteLength, ttlMs);
       }
       const row = (gen & 0xffff) << 2;
       const units = (byteLength + roundUp) >>> unitShift;
@@ -135,8 +136,7 @@ export function makeFastCalls(core: HeapCore, placer: Placer, choose: ChooseGene
     allocateOwned(owner, byteLength, generation, site = 0, mark = 0, ttlMs = 0) {
       let gen = generation;
       if (gen === undefined) {
-        gen = words[6]!;
-        if (gen === 0) gen = choose(site, byteLength, ttlMs);
+        gen = words[6]! || chosen[site]! || choose(site, byteLength, ttlMs);
       }
       const row = (gen & 0xffff) << 2;
       const units = (byteLength + roundUp) >>> unitShift;
@@ -166,6 +166,7 @@ export function makeFastCalls(core: HeapCore, placer: Placer, choose: ChooseGene
 
     refresh() {
       ({ rows } = core.generations);
+      ({ chosen } = core.sites);
     },
   };
 }

@@ -38,9 +38,12 @@ export class GenerationalHeap extends BlockHeap {
   #scope: AsyncLocalStorage<Generation> | null = null;
   /**
    * A hash of what the next block's key starts with, 0 if unknown: for placement policies, which see no keys. Owners
-   * that know keys set it before they allocate without a generation, while `wantsPlacementKey`.
+   * that know keys set it before they ask for a generation, or allocate without one, while `wantsPlacementKey`. It is 0
+   * again once the policy was asked.
    */
   placementKey: number = 0;
+  /** What placement keys stand for, for people: owners add theirs, a few hundred at most. */
+  readonly placementKeyNames: Map<number, string> = new Map();
   /** Set by a placement policy that would use `placementKey`: while false, owners need not work it out. */
   wantsPlacementKey: boolean = false;
   /** Whether blocks without a generation all go to the current one: a plain word then decides. */
@@ -57,11 +60,37 @@ export class GenerationalHeap extends BlockHeap {
 
   protected override chooseGeneration(site: number, byteLength: number, ttlMs: number): number {
     const given = this.siteGeneration(site);
-    if (given !== 0) return given;
+    if (given !== 0) return this.#settle(site, given);
     // What was made current by hand is a hand-given generation.
     const isByHand = this.#current !== 1 || this.#scope?.getStore() !== undefined;
-    const advised = isByHand ? 0 : this.advisedGeneration(site, byteLength, ttlMs);
-    return advised !== 0 ? advised : this.getGeneration();
+    if (isByHand) return this.getGeneration();
+    const steady = this.#steadyGeneration(site);
+    // While there are scopes each block may be in another.
+    if (steady !== 0) return this.#scope === null ? this.#settle(site, steady) : steady;
+    return this.advisedGeneration(site, byteLength, ttlMs) || this.getGeneration();
+  }
+
+  /** The allocation path does not ask again for `site`, until the choices are emptied. */
+  #settle(site: number, generation: Generation): Generation {
+    const { chosen } = this.core.sites;
+    if (site >>> 0 < chosen.length) chosen[site] = generation;
+    return generation;
+  }
+
+  #steadyGeneration(site: number): Generation | 0 {
+    const { generations, lives } = this.core;
+    try {
+      const steady = lives.policy?.steadyGeneration?.(site as SiteId) ?? 0;
+      return generations.indexOf(steady) !== 0 ? (steady as Generation) : 0;
+    } catch (error) {
+      lives.dropPolicy(error);
+      return 0;
+    }
+  }
+
+  /** For placement policies whose `steadyGeneration` has another answer than before: `site` is asked for again. */
+  reconsider(site: number): void {
+    this.core.sites.chosen[site] = 0;
   }
 
   /** The generation that was given to `site` by hand, or 0. For owners that choose the generation themselves. */
@@ -77,6 +106,7 @@ export class GenerationalHeap extends BlockHeap {
     if (this.#static || lives.policy === null) return 0;
     try {
       const chosen = lives.policy.generationFor(site as SiteId, byteLength, ttlMs);
+      this.placementKey = 0;
       if (generations.indexOf(chosen) !== 0) return chosen as Generation;
     } catch (error) {
       lives.dropPolicy(error);
@@ -132,6 +162,8 @@ export class GenerationalHeap extends BlockHeap {
   }
 
   #setCurrent(generation: Generation): void {
+    // What is current by hand comes before what a policy says, and the other way round.
+    if ((generation === 1) !== (this.#current === 1)) this.core.sites.chosen.fill(0);
     this.#current = generation;
     if (this.#static) this.core.hot.words[CURRENT] = generation;
   }
@@ -148,8 +180,11 @@ export class GenerationalHeap extends BlockHeap {
    */
   runInGeneration<T>(generation: number, fn: () => T): T {
     this.#indexOf(generation);
-    this.#scope ??= new AsyncLocalStorage<Generation>();
-    this.#choosePerBlock();
+    if (this.#scope === null) {
+      this.#scope = new AsyncLocalStorage<Generation>();
+      this.core.sites.chosen.fill(0);
+      this.#choosePerBlock();
+    }
     return this.#scope.run(generation as Generation, fn);
   }
 
@@ -183,6 +218,7 @@ export class GenerationalHeap extends BlockHeap {
     core.sweeper.release(g, ends, options.tellOwners !== false);
     if (ends) {
       this.core.generations.close(g);
+      this.core.sites.chosen.fill(0);
       if (this.#current === generation) this.#setCurrent(1 as Generation);
     }
     if (this.core.space.condemnedCount !== 0) core.sweeper.sweepUntil(startMs + core.config.stepBudgetMs);
@@ -349,9 +385,11 @@ export class GenerationalHeap extends BlockHeap {
    */
   site(name: string, options: { readonly generation?: number } = {}): SiteId {
     const id = this.core.sites.intern(name);
+    this.refresh();
     if (options.generation !== undefined) {
       this.#indexOf(options.generation);
       this.core.sites.generations[id] = options.generation;
+      this.core.sites.chosen[id] = 0;
       this.#choosePerBlock();
     }
     return id;
@@ -370,6 +408,7 @@ export class GenerationalHeap extends BlockHeap {
       }
     }
     this.core.lives.policy = policy;
+    this.core.sites.chosen.fill(0);
     if (policy !== null) this.#choosePerBlock();
   }
 

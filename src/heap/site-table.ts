@@ -5,13 +5,18 @@ import { AGE_COLUMNS, MAX_SITES } from './layout.js';
 import type { SiteId } from './types.js';
 
 const FIRST_SITES = 16;
-const BYTES_PER_SITE = 4 + 8 + 4 * AGE_COLUMNS;
+const BYTES_PER_SITE = 4 + 4 + 8 + 4 * AGE_COLUMNS;
 
 /** Interned allocation sites, with what the heap counts by site: ages at death and bytes that had to move. */
 export class SiteTable {
   readonly names: string[] = [''];
   /** The generation given by hand to each site, 0 if none. */
   generations: Int32Array = new Int32Array(FIRST_SITES);
+  /**
+   * What each allocation without a generation reads: that of all the site's blocks, as last asked for; 0: ask. It may be
+   * emptied at any time. Another array once the table has grown.
+   */
+  chosen: Int32Array = new Int32Array(FIRST_SITES);
   /** Bytes of the site that were found live in fragmented regions. */
   fragmentedBytes: Float64Array = new Float64Array(FIRST_SITES);
   /** Ages at death of the site's sampled blocks, AGE_COLUMNS a site. */
@@ -61,6 +66,9 @@ export class SiteTable {
     const generations = new Int32Array(capacity);
     generations.set(this.generations);
     this.generations = generations;
+    const chosen = new Int32Array(capacity);
+    chosen.set(this.chosen);
+    this.chosen = chosen;
     const fragmentedBytes = new Float64Array(capacity);
     fragmentedBytes.set(this.fragmentedBytes);
     this.fragmentedBytes = fragmentedBytes;

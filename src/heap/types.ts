@@ -65,11 +65,16 @@ export interface BlockOwner {
 /**
  * Who chooses the generation of a block whose caller named none. The heap knows nothing of profiles: a
  * learning policy is installed from outside. All methods run inside `allocate` or `free` and must neither
- * call the heap nor throw; one that throws is uninstalled with a warning.
+ * call the heap (but `reconsider`) nor throw; one that throws is uninstalled with a warning.
  */
 export interface PlacementPolicy {
   /** The generation for a block of `byteLength` from `site`; 0 for the current one. `ttlMs` is 0 if unknown. */
   generationFor(site: SiteId, byteLength: number, ttlMs: number): number;
+  /**
+   * The generation of all blocks of `site`, whatever their length and time to live: the heap asks no more until
+   * `heap.reconsider(site)` is called. 0: `generationFor` is to be asked for each. Absent: 0.
+   */
+  steadyGeneration?(site: SiteId): number;
   /**
    * A sampled block was born; it stands for `heap.sampleWeight(byteLength)` blocks. The answer is a cookie (32 bits) which
    * comes back at its death.

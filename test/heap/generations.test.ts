@@ -337,6 +337,83 @@ describe('a placement policy', () => {
     expect(heap.stats().sites[site]!.fragmentedBytes).toBe(fragmented.get(site));
   });
 
+  it('with a steady answer for a site is asked once, and again when it says so or what is by hand has changed', () => {
+    const heap = small();
+    const site = heap.site('x');
+    let steady = 6;
+    let asked = 0;
+    const policy: PlacementPolicy = {
+      generationFor: () => 3,
+      steadyGeneration: (of) => {
+        if (of === site) asked++;
+        return of === site ? steady : 0;
+      },
+      born: () => 0,
+      died() {},
+      fragmented() {},
+    };
+    heap.setPlacementPolicy(policy);
+    const owner = heap.registerOwner({ moved() {} });
+    const place = (): number => {
+      const owned = heap.generationAt(heap.allocateOwned(owner, 8, undefined, site));
+      expect(heap.generationOf(heap.allocate(8, undefined, site))).toBe(owned);
+      return owned;
+    };
+    for (let i = 0; i < 10; i++) expect(place()).toBe(6);
+    expect(asked).toBe(1);
+    expect(heap.generationOf(heap.allocate(8))).toBe(3);
+    steady = 7;
+    expect(place()).toBe(6);
+    heap.reconsider(site);
+    expect(place()).toBe(7);
+    // The table grows past its first sixteen sites.
+    for (let i = 0; i < 40; i++) heap.site(`site ${i}`);
+    const before = asked;
+    expect(place()).toBe(7);
+    expect(asked).toBe(before);
+    heap.setGeneration(4);
+    expect(place()).toBe(4);
+    heap.setGeneration(1);
+    expect(place()).toBe(7);
+    heap.site('x', { generation: 9 });
+    expect(place()).toBe(9);
+    const given = heap.newGeneration();
+    heap.site('x', { generation: given });
+    expect(place()).toBe(given);
+    // What has ended holds no blocks.
+    heap.releaseGeneration(given);
+    expect(place()).toBe(7);
+    steady = 0;
+    heap.reconsider(site);
+    expect(place()).toBe(3);
+    steady = 5;
+    expect(place()).toBe(5);
+    expect(heap.runInGeneration(8, place)).toBe(8);
+    expect(place()).toBe(5);
+    heap.setPlacementPolicy(null);
+    expect(place()).toBe(1);
+    heap.verify();
+  });
+
+  it('whose steady answer is nonsense or a throw is ignored or uninstalled', () => {
+    const heap = small();
+    const site = heap.site('x');
+    const policy = { generationFor: () => 0, born: () => 0, died() {}, fragmented() {} };
+    heap.setPlacementPolicy({ ...policy, steadyGeneration: () => 99 });
+    expect(heap.generationOf(heap.allocate(8, undefined, site))).toBe(1);
+    heap.setPlacementPolicy({ ...policy, steadyGeneration: () => 4 });
+    expect(heap.generationOf(heap.allocate(8, undefined, site))).toBe(4);
+    const broken = {
+      ...policy,
+      steadyGeneration: () => {
+        throw new Error('no idea');
+      },
+    };
+    heap.setPlacementPolicy(broken);
+    expect(heap.generationOf(heap.allocate(8, undefined, site))).toBe(1);
+    expect(heap.placementPolicy).toBeNull();
+  });
+
   it('that answers nonsense is ignored, that throws is uninstalled', () => {
     const heap = small();
     let calls = 0;
