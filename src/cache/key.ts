@@ -22,6 +22,8 @@ const MULTIPLIER = 0x9e3779b1 | 0;
 const FIRST_BYTES = 1024;
 /** Longest key: far past use, but a bound. */
 const MAX_KEY_BYTES: number = 1 << 24;
+/** Bytes of a key in which the end of its prefix is looked for. */
+const MOST_PREFIX_BYTES = 32;
 
 /**
  * The key of the call in hand, as words of a scratch that is used again by every call, with its hash. Loading a
@@ -167,6 +169,31 @@ export class KeyScratch {
     this.markBits = (kind << KIND_SHIFT) | (Math.min(byteLength, LONG_KEY) << KEY_BYTES_SHIFT);
   }
 
+  /**
+   * A hash of what the loaded key starts with, up to its first digit or `:`, `/`, `|` or `#`: 'user' in 'user:17'. The same in
+   * every process. 0 for keys without a prefix, and for numbers.
+   */
+  prefixHash(): number {
+    if (this.kind !== KIND_LATIN1 && this.kind !== KIND_UTF16 && this.kind !== KIND_BYTES) return 0;
+    const length = this.#prefixBytes();
+    let hash = 0x811c9dc5 | 0;
+    for (let i = 0; i < length; i++) hash = Math.imul(hash ^ this.#u8[i]!, 0x01000193);
+    return length === 0 ? 0 : hash | 1;
+  }
+
+  #prefixBytes(): number {
+    const end = Math.min(this.byteLength, MOST_PREFIX_BYTES);
+    let i = 0;
+    while (i < end && !endsPrefix(this.#u8[i]!)) i++;
+    return i;
+  }
+
+  /** The prefix that `prefixHash` hashes, a new string. */
+  prefixText(): string {
+    const encoding = this.kind === KIND_UTF16 ? 'utf16le' : 'latin1';
+    return Buffer.from(this.#u8.buffer, 0, this.#prefixBytes()).toString(encoding);
+  }
+
   /** Whether the entry whose header is at word `at` of `i32` has this key. */
   matches(i32: Int32Array, at: number): boolean {
     const mark = i32[at]!;
@@ -233,6 +260,11 @@ export class KeyScratch {
     this.#pair[1] = i32[from + 1]!;
     return kind === KIND_FLOAT64 ? this.#f64[0]! : this.#i64[0]!;
   }
+}
+
+function endsPrefix(byte: number): boolean {
+  // Digits and ':' lie side by side: 0x30 to 0x3a; then '/', '|', '#'.
+  return (byte >= 0x2f && byte <= 0x3a) || byte === 0x7c || byte === 0x23;
 }
 
 function bigintOfText(hex: string): bigint {

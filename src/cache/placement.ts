@@ -17,6 +17,8 @@ const MOST_SPLITS = 4;
 const RENEWAL_SHARE = 1 / 8;
 /** A region's stale entries are looked for at least so often, since the words of short ttls wrap around. */
 export const SWEEP_EVERY_MS: number = 2 ** 28;
+/** Prefixes of keys are code, not data: more than these are not told by name. */
+const MOST_KEY_NAMES = 256;
 /** Lanes of hand-given generations before those without entries are forgotten. */
 const HAND_LANES = 64;
 
@@ -56,7 +58,7 @@ export class Placement {
   readonly #splits: number;
   readonly #perQueue: number;
   readonly #laneOf: Map<number, Lane> = new Map();
-  /** Generations that the placement policy has named, each a part of every queue. */
+  /** Generations that the placement policy has named last, each a part of every queue. */
   readonly #advised: number[] = [];
 
   constructor(store: EntryStore, table: RegionTable, expiry: Expiry, queues: number, maxBytes: number) {
@@ -177,15 +179,33 @@ export class Placement {
 
   #splitFor(site: number, byteLength: number, ttlMs: number): number {
     if (this.#splits === 1) return 0;
-    const advised = this.#store.heap.advisedGeneration(site, byteLength, ttlMs);
+    const { heap } = this.#store;
+    if (heap.wantsPlacementKey) this.#tellKey();
+    const advised = heap.advisedGeneration(site, byteLength, ttlMs);
     if (advised === 0) return 0;
-    let at = this.#advised.indexOf(advised);
-    if (at === -1) {
-      // Past the last part, opinions share it.
-      if (this.#advised.length < this.#splits - 1) this.#advised.push(advised);
-      at = this.#advised.length - 1;
-    }
-    return at + 1;
+    const at = this.#advised.indexOf(advised);
+    return 1 + (at === -1 ? this.#admit(advised) : at);
+  }
+
+  /** Tells the policy what the key starts with. */
+  #tellKey(): void {
+    const { heap, keys } = this.#store;
+    const key = keys.prefixHash();
+    heap.placementKey = key;
+    const names = heap.placementKeyNames;
+    if (key !== 0 && names.size < MOST_KEY_NAMES && !names.has(key)) names.set(key, keys.prefixText());
+  }
+
+  /** Finds a part for a generation that the policy has not named of late. */
+  #admit(advised: number): number {
+    if (this.#advised.length < this.#splits - 1) return this.#advised.push(advised) - 1;
+    const idle = this.#advised.findIndex((_, at) =>
+      this.queues.every((queue) => queue.lanes[at + 1]!.bytes === 0),
+    );
+    // With entries in all parts, further opinions share the last.
+    if (idle === -1) return this.#advised.length - 1;
+    this.#advised[idle] = advised;
+    return idle;
   }
 
   /**

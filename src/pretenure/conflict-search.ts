@@ -224,6 +224,11 @@ export class ConflictSearch {
     return group === NONE ? state.base : group;
   }
 
+  /** Sees to it that keys are told where the site is told apart by them from the start. */
+  watchKeys(state: SiteState): void {
+    if (has(state.features, KEY)) this.#parts.heap.wantsPlacementKey = this.#usesKeys(state);
+  }
+
   /** Whether any site is told apart by keys, `state` included. */
   #usesKeys(state: SiteState): boolean {
     if (has(state.features, KEY)) this.#keyed.add(state);
@@ -242,6 +247,7 @@ export class ConflictSearch {
       table.rows.touch(row, cycle);
       table.rows.merge(row, state.base);
       table.into[row] = state.base;
+      table.generation[row] = 0;
       state.decisions.delete(row);
     }
     this.#retired.push({ site: state.site, rows: state.groups, untilCycle: cycle + RETIREMENT_CYCLES });

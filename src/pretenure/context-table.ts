@@ -144,6 +144,15 @@ export class ContextTable {
     for (let row = 0; row < this.#count; row++) if (this.site[row]! >= 0) this.#insert(row);
   }
 
+  /** How many contexts are placed in `generation`. Cost: O(rows). */
+  countIn(generation: number): number {
+    let count = 0;
+    for (let row = 0; row < this.#count; row++) {
+      if (this.site[row]! >= 0 && this.generation[row] === generation) count++;
+    }
+    return count;
+  }
+
   /** What the heap keeps with a sampled block; never 0, which stands for a block that is not followed. */
   cookieOf(row: number): number {
     return ((this.#tags[row]! << ROW_BITS) | (row + 1)) >>> 0;

@@ -11,9 +11,11 @@ import {
   type FeatureSet,
   featureName,
   has,
+  KEY,
   SCOPE,
   valueText,
 } from './features.js';
+import type { Homes } from './homes.js';
 import type { GenerationLadder } from './ladder.js';
 import type { AsyncScopes } from './scopes.js';
 import type { SiteState, Verdict } from './site-state.js';
@@ -48,6 +50,7 @@ export interface PlacedSources {
   readonly heap: GenerationalHeap;
   readonly table: ContextTable;
   readonly ladder: GenerationLadder;
+  readonly homes: Homes;
   readonly callers: CallerIds;
   readonly scopes: AsyncScopes;
 }
@@ -58,7 +61,7 @@ export function placedContexts(sources: PlacedSources, state: SiteState): Placed
 }
 
 function placedContext(sources: PlacedSources, state: SiteState, row: number): PlacedContext {
-  const { heap, table, ladder } = sources;
+  const { heap, table } = sources;
   const { rows } = table;
   rows.touch(row, heap.cycle);
   const set = table.features[row]!;
@@ -66,7 +69,7 @@ function placedContext(sources: PlacedSources, state: SiteState, row: number): P
   for (let feature = 0; feature < FEATURES; feature++) {
     if (has(set, feature)) features[featureName(feature)] = featureValue(sources, row, feature);
   }
-  const generation = table.generation[row]!;
+  const decision = state.decisions.get(row) ?? null;
   return {
     id: idOf(heap.name, state.name, features),
     heap: heap.name,
@@ -77,21 +80,32 @@ function placedContext(sources: PlacedSources, state: SiteState, row: number): P
     allocated: { objects: rows.objects[row]!, bytes: rows.bytes[row]! },
     live: { bytes: rows.liveBytes[row]! },
     survival: survivalOf(table, row),
-    generation: generation === 0 ? null : ladder.numberOf(generation),
-    decision: state.decisions.get(row) ?? null,
+    generation: generationNumber(sources, table.generation[row]!, decision),
+    decision,
     cycleBytes: heap.cycleBytes,
     verdict: state.verdict,
   };
 }
 
+/** 1 to 15 for where a context is placed, null while nothing is decided. What lives at home goes by its decision. */
+export function generationNumber(
+  { ladder, homes }: Pick<PlacedSources, 'ladder' | 'homes'>,
+  generation: number,
+  decision: Decision | null,
+): number | null {
+  if (homes.has(generation)) return decision?.generation ?? null;
+  return generation === 0 ? null : ladder.numberOf(generation);
+}
+
 /** A feature's value as text that is the same in another process. */
 export function featureValue(
-  { table, callers, scopes }: PlacedSources,
+  { heap, table, callers, scopes }: Pick<PlacedSources, 'heap' | 'table' | 'callers' | 'scopes'>,
   row: number,
   feature: number,
 ): string {
   const value = table.values[row * FEATURES + feature]!;
   if (feature === SCOPE) return scopes.nameOf(value);
+  if (feature === KEY) return heap.placementKeyNames.get(value) ?? String(value);
   if (feature < CALLER) return valueText(feature, value);
   return callers.framesOf(value).map(frameText).join(' < ');
 }

@@ -21,21 +21,20 @@ import {
   TTL,
   ttlBucket,
 } from './features.js';
+import type { Homes } from './homes.js';
 import type { GenerationLadder } from './ladder.js';
 import { WINDOW_CYCLES, windowOf } from './lifetime-rows.js';
-import { featureValue } from './placed.js';
+import { isWide, PlaceChoice } from './place-choice.js';
+import { featureValue, generationNumber } from './placed.js';
 import type { Priors } from './priors.js';
 import type { AsyncScopes } from './scopes.js';
 import { SiteState } from './site-state.js';
-import { agesOfRow, horizonOf, spreadOf } from './spread.js';
 
 /** In `#bySite`: the features must be looked at. */
 const ASK = -1;
 /** Windows without a change after which a site's tracking rests, and the sampled births of which one is followed then. */
 const STABLE_WINDOWS = 4;
 const RESTING_STRIDE = 8;
-/** Lifetimes further apart than this, in octaves, are looked into even where inference sees one mode. */
-const WIDE = 0.35;
 /** Windows in which all groups of a site have one generation before they are one again. */
 const ALIKE_WINDOWS = 4;
 /** A site is fragmented where so much of what it allocates has to be evacuated. */
@@ -51,6 +50,7 @@ export interface PolicyParts {
   readonly heap: GenerationalHeap;
   readonly table: ContextTable;
   readonly ladder: GenerationLadder;
+  readonly homes: Homes;
   readonly inference: LifetimeInference;
   readonly callers: CallerIds;
   readonly scopes: AsyncScopes;
@@ -66,11 +66,13 @@ export interface PolicyParts {
  * (one block per `sampleBytes`, unbiased); every 16 heap cycles each context's lifetime is inferred, the first window
  * being discarded; where a context mixes lifetimes, ConflictSearch looks for what tells them apart.
  *
- * `generationFor` is one load where a site has no conflict. Decisions are made within sampled births, one site a time.
+ * A site that lives in one generation is not asked for again until that changes: the heap reads it from its own table.
+ * Decisions are made within sampled births, one site a time.
  */
 export class LearningPolicy implements PlacementPolicy {
   readonly #parts: PolicyParts;
   readonly #search: ConflictSearch;
+  readonly #places: PlaceChoice;
   /** By site: the generation decided, 0 for none, or ASK. */
   #bySite: Int32Array = new Int32Array(16);
   readonly sites: (SiteState | undefined)[] = [];
@@ -82,6 +84,7 @@ export class LearningPolicy implements PlacementPolicy {
   #askedSite: number = NONE;
   #askedBytes: number = 0;
   #askedTtlMs: number = 0;
+  #askedKey: number = 0;
   #askedRow: number = NONE;
   #foldedCycle: number = -1;
   /** Time spent in decisions, ns. */
@@ -95,11 +98,17 @@ export class LearningPolicy implements PlacementPolicy {
     this.#cycle = parts.heap.cycle;
     this.#trackFrom = !parts.priors.isEmpty ? 0 : (windowOf(this.#cycle) + 1) * WINDOW_CYCLES;
     this.#search = new ConflictSearch(parts, (state) => this.#publish(state));
+    this.#places = new PlaceChoice(parts, this.sites, (state) => this.#publish(state));
   }
 
   generationFor(site: SiteId, byteLength: number, ttlMs: number): number {
     const known = site < this.#bySite.length ? this.#bySite[site]! : 0;
     return known >= 0 ? known : this.#ask(site, byteLength, ttlMs);
+  }
+
+  steadyGeneration(site: SiteId): number {
+    const known = site < this.#bySite.length ? this.#bySite[site]! : 0;
+    return Math.max(known, 0);
   }
 
   #ask(site: number, byteLength: number, ttlMs: number): number {
@@ -109,6 +118,8 @@ export class LearningPolicy implements PlacementPolicy {
     this.#askedSite = site;
     this.#askedBytes = byteLength;
     this.#askedTtlMs = ttlMs;
+    // Taken here: the heap knows the key of the block being asked for only.
+    this.#askedKey = this.#parts.heap.placementKey;
     this.#askedRow = NONE;
     if (state.features !== NO_FEATURES) {
       this.#look(state.features, byteLength, ttlMs);
@@ -121,11 +132,11 @@ export class LearningPolicy implements PlacementPolicy {
 
   /** Puts the values of `features` for the block being allocated into the table's `wanted`. */
   #look(features: FeatureSet, byteLength: number, ttlMs: number): void {
-    const { table, callers, scopes, heap } = this.#parts;
+    const { table, callers, scopes } = this.#parts;
     const { wanted } = table;
     wanted[TTL] = ttlBucket(ttlMs);
     wanted[SIZE] = sizeClass(byteLength);
-    wanted[KEY] = heap.placementKey;
+    wanted[KEY] = this.#askedKey;
     wanted[SCOPE] = scopes.current;
     const frames = framesOf(features);
     if (frames === 0) return;
@@ -133,15 +144,15 @@ export class LearningPolicy implements PlacementPolicy {
     for (let depth = 0; depth < CALLER_DEPTH; depth++) wanted[CALLER + depth] = callers.chain[depth]!;
   }
 
-  born(site: SiteId, _generation: Generation, byteLength: number): number {
+  born(site: SiteId, generation: Generation, byteLength: number): number {
     const { heap, table } = this.#parts;
     const cycle = heap.cycle;
     if (cycle !== this.#cycle) this.#tick(cycle);
     const wasAsked = this.#askedSite === site && this.#askedBytes === byteLength;
     this.#askedSite = NONE;
-    if (cycle < this.#trackFrom) return 0;
-    const state = this.sites[site] ?? this.#open(site, cycle);
-    if (state === null) return 0;
+    // In the first window too: a site's blocks lie by themselves from the first that is sampled on.
+    const state = this.sites[site] ?? this.#open(site, generation, cycle);
+    if (state === null || cycle < this.#trackFrom) return 0;
     const row = this.#rowOf(state, cycle, byteLength, wasAsked);
     this.#work(cycle);
     if (row === NONE) return 0;
@@ -235,6 +246,7 @@ export class LearningPolicy implements PlacementPolicy {
     if (row === state.base) {
       this.sites[state.site] = undefined;
       this.#bySite[state.site] = 0;
+      this.#parts.heap.reconsider(state.site);
     } else {
       state.groups.splice(state.groups.indexOf(row), 1);
       state.decisions.delete(row);
@@ -242,30 +254,32 @@ export class LearningPolicy implements PlacementPolicy {
     table.remove([row]);
   }
 
-  /** The state of a new site; null if there is no row for it. */
-  #open(site: number, cycle: number): SiteState | null {
+  /** The state of a new site; null if there is no row for it. @param placedIn where its first block lies. */
+  #open(site: number, placedIn: number, cycle: number): SiteState | null {
     const { table, heap, priors } = this.#parts;
     const base = this.#add(site, NO_FEATURES, cycle);
     if (base === NONE) return null;
-    const state = new SiteState(site, heap.siteName(site), base);
+    const state = new SiteState(site, heap.siteName(site), base, cycle);
     this.sites[site] = state;
     if (site >= this.#bySite.length) {
       const grown = new Int32Array(2 ** Math.ceil(Math.log2(site + 1)));
       grown.set(this.#bySite);
       this.#bySite = grown;
     }
-    table.generation[base] = priors.generationOf(state.name, {});
+    table.generation[base] = priors.generationOf(state.name, {}) || this.#places.first(placedIn);
     state.features = priors.featuresOf(state.name);
     if (state.features !== NO_FEATURES) state.verdict = 'resolved';
+    this.#search.watchKeys(state);
     this.#publish(state);
     return state;
   }
 
   /** Tells the allocation path what was decided about a site. */
   #publish(state: SiteState): void {
-    const { table } = this.#parts;
+    const { table, heap } = this.#parts;
     const asks = state.probe !== null || state.features !== NO_FEATURES;
     this.#bySite[state.site] = asks ? ASK : table.generation[state.base]!;
+    heap.reconsider(state.site);
   }
 
   #tick(cycle: number): void {
@@ -300,13 +314,14 @@ export class LearningPolicy implements PlacementPolicy {
     if (state.probe?.adopted) return;
     this.#weighFragments(state);
     let changed = false;
+    const { table } = this.#parts;
     let suspect = false;
     let conflict = false;
     for (const row of state.placing) {
       changed = this.#decideRow(state, row, cycle) || changed;
       const found = state.decisions.get(row)?.conflict != null;
       conflict ||= found;
-      suspect ||= found || this.#isWide(row);
+      suspect ||= found || isWide(table, row);
     }
     state.stableWindows = changed || state.isFragmented ? 0 : state.stableWindows + 1;
     state.resting = state.probe === null && state.stableWindows >= STABLE_WINDOWS;
@@ -349,18 +364,14 @@ export class LearningPolicy implements PlacementPolicy {
     table.generation[state.base] = [...generations][0] ?? 0;
   }
 
-  #isWide(row: number): boolean {
-    const ages = agesOfRow(this.#parts.table, row);
-    return ages.total >= 96 && spreadOf(ages, horizonOf(ages)) > WIDE;
-  }
-
   /** @returns whether the row's generation changed. */
   #decideRow(state: SiteState, row: number, cycle: number): boolean {
     const { table, inference, ladder } = this.#parts;
     table.rows.touch(row, cycle);
     const before = table.generation[row]!;
-    let decision = inference.decide(table.rows.histogram(row), state.decisions.get(row));
-    let generation = ladder.forDecision(decision, before);
+    const previous = state.decisions.get(row);
+    let decision = inference.decide(table.rows.histogram(row), previous);
+    let generation = this.#places.placeFor(state, row, decision, cycle);
     // Lifetimes that shrink leave holes: one generation down, without waiting until inference is sure of more.
     const median = decision.medianCycles.value;
     if (
@@ -382,8 +393,8 @@ export class LearningPolicy implements PlacementPolicy {
       channels.decide.publish({
         heap: this.#parts.heap,
         site: state.name,
-        generation: ladder.numberOf(generation),
-        before: ladder.numberOf(before),
+        generation: generationNumber(this.#parts, generation, decision) ?? 0,
+        before: generationNumber(this.#parts, before, previous ?? null) ?? 0,
         cycle,
       });
     }

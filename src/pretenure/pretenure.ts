@@ -3,6 +3,7 @@ import type { GenerationalHeap } from '../heap/index.js';
 import { LifetimeInference } from '../profiler/inference/index.js';
 import { CallerIds } from './callers.js';
 import { ContextTable } from './context-table.js';
+import { Homes } from './homes.js';
 import { GenerationLadder } from './ladder.js';
 import { type PretenureOptions, resolveOptions } from './options.js';
 import { type PlacedContext, type PlacedSources, placedContexts } from './placed.js';
@@ -47,9 +48,10 @@ export class Pretenurer {
     this.heap = heap;
     const table = new ContextTable(config.maxContexts);
     const ladder = new GenerationLadder(heap);
+    const homes = new Homes(heap);
     const callers = new CallerIds(() => clock.nowMs());
     const scopes = new AsyncScopes(config.asyncScopes);
-    this.#sources = { heap, table, ladder, callers, scopes };
+    this.#sources = { heap, table, ladder, homes, callers, scopes };
     this.#policy = new LearningPolicy({
       ...this.#sources,
       inference: new LifetimeInference(),
@@ -99,6 +101,7 @@ export class Pretenurer {
     installed.delete(this.heap);
     if (this.heap.placementPolicy === this.#policy) this.heap.setPlacementPolicy(null);
     this.#sources.ladder.close();
+    this.#sources.homes.close();
     this.heap.release(this.#tableBytes);
   }
 }

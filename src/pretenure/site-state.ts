@@ -20,6 +20,8 @@ export class SiteState {
   readonly name: string;
   /** The row of the site as a whole. */
   readonly base: number;
+  /** When it was first seen. */
+  readonly openedCycle: number;
   /** Rows of the contexts that the site's features tell apart. */
   groups: number[] = [];
   features: FeatureSet = NO_FEATURES;
@@ -53,10 +55,11 @@ export class SiteState {
   conflictCycle: number | null = null;
   resolvedCycle: number | null = null;
 
-  constructor(site: number, name: string, base: number) {
+  constructor(site: number, name: string, base: number, openedCycle: number) {
     this.site = site;
     this.name = name;
     this.base = base;
+    this.openedCycle = openedCycle;
   }
 
   /** The rows that decide placement. */

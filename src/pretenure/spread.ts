@@ -1,4 +1,4 @@
-import { COLUMNS, placeOf } from './ages.js';
+import { COLUMNS, columnOf, placeOf } from './ages.js';
 import type { ContextTable } from './context-table.js';
 
 const PLACES: Float64Array = Float64Array.from({ length: COLUMNS + 1 }, (_, column) =>
@@ -63,10 +63,19 @@ export function agesOfRow(table: ContextTable, row: number): Ages {
 }
 
 /** Share of blocks that outlives all ages known. */
-export function tailOf({ deaths, live, total }: Ages): number {
+export function tailOf(ages: Ages): number {
+  return survivalTo(ages, COLUMNS);
+}
+
+/** Share of blocks that lives for `cycles` and longer. */
+export function shareBeyond(ages: Ages, cycles: number): number {
+  return survivalTo(ages, columnOf(Math.floor(cycles)));
+}
+
+function survivalTo({ deaths, live, total }: Ages, to: number): number {
   let atRisk = total;
   let survival = 1;
-  for (let column = 0; column < COLUMNS && atRisk > 1; column++) {
+  for (let column = 0; column < to && atRisk > 1; column++) {
     survival *= 1 - Math.min(1, deaths[column]! / Math.max(1, atRisk - live[column]! / 2));
     atRisk -= deaths[column]! + live[column]!;
   }

@@ -1,11 +1,60 @@
 import { describe, expect, it } from 'vitest';
 import { defineRecord, GenerationalHeap, type PlacementPolicy, Pool } from '../../src/heap/index.js';
 import { pretenure, priorsOf } from '../../src/pretenure/index.js';
-import { about, contextsOf, generationsOf, type Kind, learningHeap, Program, runKinds } from './helpers.js';
+import {
+  about,
+  contextsOf,
+  generationsOf,
+  type Kind,
+  lcg,
+  learningHeap,
+  Program,
+  runKinds,
+} from './helpers.js';
 
 function kind(heap: GenerationalHeap, site: string, cycles: number, weight = 1): Kind {
   const id = heap.site(site);
   return { allocate: (byteLength) => heap.allocate(byteLength, undefined, id), life: about(cycles), weight };
+}
+
+/**
+ * A store that rewrites its data: one site makes batches of two sizes, each of which dies whole, the small ones soon, the
+ * large ones late, while another makes blocks that live for a cycle. Nothing in the program tells which batch is which.
+ * @returns bytes evacuated per byte allocated.
+ */
+function evacuatedOfBatches(placement: 'single' | 'auto' | 'hand'): number {
+  const random = lcg(11);
+  const { heap } = learningHeap();
+  if (placement !== 'auto') heap.setPlacementPolicy(null);
+  const [batches, others] = [heap.site('batches'), heap.site('others')];
+  const byHand = placement === 'auto' ? undefined : 1;
+  const due = new Map<number, (() => void)[]>();
+  const at = (step: number, end: () => void): void => void due.set(step, [...(due.get(step) ?? []), end]);
+  // A step is a tenth of a heap cycle.
+  for (let step = 0; heap.cycle < 200; ) {
+    const isLong = random() < 0.2;
+    const generation = placement === 'hand' ? heap.newGeneration() : undefined;
+    const refs: number[] = [];
+    for (let left = isLong ? 60 : 8; left > 0; left--) {
+      const short: number[] = [];
+      for (let i = 0; i < 30; i++) {
+        refs.push(heap.allocate(100, generation ?? byHand, batches));
+        short.push(heap.allocate(100, byHand, others));
+      }
+      at(step + 10, () => {
+        for (const ref of short) heap.free(ref);
+      });
+      for (const end of due.get(step) ?? []) end();
+      due.delete(step++);
+    }
+    at(step + Math.round((isLong ? 400 : 30) * (0.8 + 0.4 * random())), () => {
+      if (generation !== undefined) heap.releaseGeneration(generation);
+      else for (const ref of refs) heap.free(ref);
+    });
+  }
+  heap.verify();
+  const { bytesEvacuated, bytesAllocated } = heap.stats().totals;
+  return bytesEvacuated / bytesAllocated;
 }
 
 describe('a learning placement policy', () => {
@@ -103,6 +152,32 @@ describe('a learning placement policy', () => {
     program.run(96);
     expect(generationsOf(pretenurer, 'a')[0]).toBeGreaterThanOrEqual(11);
     expect(contextsOf(pretenurer, 'a')[0]!.samples).toBeGreaterThan(resting * 2);
+  });
+
+  it('keeps the blocks of each site among themselves until it knows better', () => {
+    const { heap, pretenurer } = learningHeap();
+    const program = new Program(heap, [kind(heap, 'a', 2), kind(heap, 'b', 3)], 3);
+    program.run(8);
+    const of = (site: string): number => heap.generationOf(heap.allocate(64, undefined, heap.site(site)));
+    expect(of('a')).not.toBe(of('b'));
+    expect(generationsOf(pretenurer, 'a')).toEqual([null]);
+    expect(heap.generationOf(heap.allocate(64, 1, heap.site('by hand')))).toBe(1);
+    program.run(40);
+    // Known by now: generations by number.
+    expect([of('a'), of('b')]).toEqual([2, 3]);
+    const many = Array.from({ length: 20 }, (_, i) => kind(heap, `site ${i}`, 2));
+    new Program(heap, many, 3).run(4);
+    const generations = new Set(many.map((_, i) => of(`site ${i}`)));
+    // Each home has a region open: there are eight.
+    expect(generations.size).toBe(9);
+    heap.verify();
+  });
+
+  it('leaves what it cannot tell apart by itself, where batches still die whole', () => {
+    const shares = (['single', 'auto', 'hand'] as const).map((placement) => evacuatedOfBatches(placement));
+    const [single, auto, hand] = shares as [number, number, number];
+    expect(single).toBeGreaterThan(0.1);
+    expect((single - auto) / (single - hand), String(shares)).toBeGreaterThan(0.95);
   });
 
   it('starts with what an earlier run learnt, also on a heap whose cycles are longer', () => {

@@ -1,0 +1,108 @@
+import type { Decision } from '../profiler/inference/index.js';
+import type { ContextTable } from './context-table.js';
+import { WINDOW_CYCLES } from './lifetime-rows.js';
+import type { PolicyParts } from './policy.js';
+import type { SiteState } from './site-state.js';
+import { agesOfRow, horizonOf, shareBeyond, spreadOf, tailOf } from './spread.js';
+
+/** Lifetimes further apart than this, in octaves, are looked into even where inference sees one mode. */
+const WIDE = 0.35;
+/** A context leaves its home where lifetimes lie this close together, */
+const NARROW = 0.28;
+/** where no larger share than this lives on past twice the median (or, if the median was not seen, dies at all), */
+const LARGEST_TAIL = 0.1;
+/** and, if nothing was seen to die, after so many windows. */
+const PATIENT_WINDOWS = 4;
+/** Who has so many times the births of another takes its home, if all are taken. */
+const HEAVIER = 2;
+/** Fewer blocks do not tell how far lifetimes lie apart. */
+const LEAST_TOTAL = 96;
+
+/** Whether a context's lifetimes lie far apart. */
+export function isWide(table: ContextTable, row: number, octaves: number = WIDE): boolean {
+  const ages = agesOfRow(table, row);
+  return ages.total >= LEAST_TOTAL && spreadOf(ages, horizonOf(ages)) > octaves;
+}
+
+/**
+ * Where a context's blocks go by what is decided about it: to the generation of its lifetime; while none is known, and where it
+ * mixes lifetimes which nothing tells apart, to a home of its own (homes.ts).
+ */
+export class PlaceChoice {
+  readonly #parts: PolicyParts;
+  readonly #sites: readonly (SiteState | undefined)[];
+  readonly #publish: (state: SiteState) => void;
+
+  /** @param publish called when another site's home was taken. */
+  constructor(
+    parts: PolicyParts,
+    sites: readonly (SiteState | undefined)[],
+    publish: (state: SiteState) => void,
+  ) {
+    this.#parts = parts;
+    this.#sites = sites;
+    this.#publish = publish;
+  }
+
+  /** For a new site whose first block lies in `placedIn`. Who places by hand, or a cache in its own, needs no home. */
+  first(placedIn: number): number {
+    const { heap, homes, table } = this.#parts;
+    return placedIn === heap.getGeneration() ? homes.find(table) : 0;
+  }
+
+  placeFor(state: SiteState, row: number, decision: Decision, cycle: number): number {
+    const { table, ladder, homes } = this.#parts;
+    const before = table.generation[row]!;
+    if (decision.generation === null) return before;
+    if (homes.has(before)) {
+      if (this.#isOfOneLife(state, row, decision, cycle)) return ladder.forDecision(decision, before);
+      // Groups begin in their site's home.
+      const isShared = state.groups.some((other) => other !== row && table.generation[other] === before);
+      return (isShared ? this.#homeFor(row) : 0) || before;
+    }
+    // Who had a generation leaves it only once a search has found nothing.
+    const isMixed = decision.conflict !== null || isWide(table, row);
+    return (
+      (isMixed && state.futileProbes > 0 ? this.#homeFor(row) : 0) || ladder.forDecision(decision, before)
+    );
+  }
+
+  /** Whether a context at home may lie among others of its lifetime without leaving holes there. */
+  #isOfOneLife(state: SiteState, row: number, { conflict, medianCycles }: Decision, cycle: number): boolean {
+    const { table } = this.#parts;
+    if (conflict !== null || isWide(table, row, NARROW)) return false;
+    const ages = agesOfRow(table, row);
+    const median = medianCycles.value;
+    if (median !== null) return shareBeyond(ages, 2 * median + 2) <= LARGEST_TAIL;
+    return 1 - tailOf(ages) <= LARGEST_TAIL && cycle - state.openedCycle > PATIENT_WINDOWS * WINDOW_CYCLES;
+  }
+
+  /** A free home, or that of a context with much less born in it; 0 if there is none. */
+  #homeFor(row: number): number {
+    const { table, homes, ladder } = this.#parts;
+    const free = homes.find(table);
+    if (free !== 0) return free;
+    const { births } = table.rows;
+    const lightest = this.#lightestAtHome();
+    if (lightest === undefined || births[lightest.row]! * HEAVIER > births[row]!) return 0;
+    const home = table.generation[lightest.row]!;
+    const decision = lightest.state.decisions.get(lightest.row);
+    table.generation[lightest.row] = decision === undefined ? 0 : ladder.forDecision(decision, 0);
+    this.#publish(lightest.state);
+    return home;
+  }
+
+  /** The context with least born in it of those that have a home to themselves. */
+  #lightestAtHome(): { readonly state: SiteState; readonly row: number } | undefined {
+    const { table, homes } = this.#parts;
+    const { births } = table.rows;
+    let lightest: { readonly state: SiteState; readonly row: number } | undefined;
+    for (const state of this.#sites) {
+      for (const row of state?.placing ?? []) {
+        if (!homes.has(table.generation[row]!) || table.countIn(table.generation[row]!) > 1) continue;
+        if (lightest === undefined || births[row]! < births[lightest.row]!) lightest = { state: state!, row };
+      }
+    }
+    return lightest;
+  }
+}
