@@ -216,6 +216,34 @@ function mix(): Record<string, number> {
   };
 }
 
+/**
+ * Under rolp/register, which places what the program leaves open: one site with three times to live, which tell its
+ * lifetimes apart. Bytes evacuated per byte allocated, every 8 heap cycles.
+ */
+function warmUp(): Record<string, number> {
+  const heap = mixHeap();
+  const site = heap.site('session');
+  const kinds = LIVES.map((life, i): Kind => {
+    const ttlMs = 1000 * life;
+    return {
+      allocate: (byteLength) => heap.allocate(byteLength, undefined, site, ttlMs),
+      life: about(life),
+      weight: WEIGHTS[i]!,
+    };
+  });
+  const program = new Program(heap, kinds, seed);
+  const points: Record<string, number> = {};
+  let before = heap.stats().totals;
+  for (let cycle = 8; cycle <= 320; cycle += 8) {
+    program.run(8);
+    const now = heap.stats().totals;
+    points[`at${cycle}`] =
+      (now.bytesEvacuated - before.bytesEvacuated) / (now.bytesAllocated - before.bytesAllocated);
+    before = now;
+  }
+  return points;
+}
+
 /** CPU time of an operation of the mix: allocate, fill, free, as a program with records of its own does. */
 function cpu(): Record<string, number> {
   const heap = mixHeap();
@@ -273,6 +301,7 @@ const cases: Record<string, () => Record<string, number> | Promise<Record<string
   phase,
   shapes,
   mix,
+  warmUp,
   cpu,
   call,
 };

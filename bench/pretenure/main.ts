@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { alternate, estimate, median, report, runProcess, type Sample } from '../lib/compare.js';
+import { resolveNode } from '../lib/nodes.js';
+import { warmUp } from './warm-up.js';
 
 const HELP = `npm run bench:pretenure -- [case...] [--quick] [--rounds N]
 
@@ -13,17 +15,25 @@ Cases, all by default:
   phases     a lifetime that changes: cycles until it is placed right again (at most 64)
   shapes     50 shapes of one mode: conflicts seen where there is none
   mix        three lifetimes: learnt against one generation for all and against generations by hand
+  warm-up    the same from a process's first cycle on: from nothing, with an earlier run's profile (ROLP_PROFILE_IN), and with
+             --node with one of another Node; draws bench/out/warm-up.svg
   cpu        CPU time of an operation, learnt against by hand, in pairs
   call       what choosing costs a single call, by site and by callers
 --quick      fewer seeds and rounds: indicative only
---rounds N   processes per implementation in mix, cpu and call (default 9, pairs 15)
+--rounds N   processes per implementation in mix, warm-up, cpu and call (default 9, pairs 15)
+--node N     a Node by major or path whose profile warm-up starts with
 Raw results are appended to bench/out/pretenure.jsonl.`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { help: { type: 'boolean' }, quick: { type: 'boolean' }, rounds: { type: 'string' } },
+  options: {
+    help: { type: 'boolean' },
+    quick: { type: 'boolean' },
+    rounds: { type: 'string' },
+    node: { type: 'string' },
+  },
 });
-const CASES = ['conflicts', 'phases', 'shapes', 'mix', 'cpu', 'call'];
+const CASES = ['conflicts', 'phases', 'shapes', 'mix', 'warm-up', 'cpu', 'call'];
 const unknown = positionals.filter((name) => !CASES.includes(name));
 if (values.help === true || unknown.length > 0) {
   if (unknown.length > 0) console.error(`unknown case ${unknown.join(', ')}`);
@@ -116,6 +126,11 @@ if (wanted('mix')) {
     console.log(report('  (single - learnt) / (single - hand)', estimate(closed), 'at least', 0.9));
   }
   console.log(`decisions: ${median(of(results.auto!, 'decisionMs')).toFixed(1)} ms in 320 heap cycles`);
+}
+
+if (wanted('warm-up')) {
+  const other = values.node === undefined ? undefined : await resolveNode(values.node, 'bench/out/nodes');
+  for (const line of warmUp(other, rounds(9), outFile)) console.log(line);
 }
 
 if (wanted('cpu')) {
