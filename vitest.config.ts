@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Set by .ci/run: every run, those under other Node versions included, leaves its counts there.
-const { ROLP_TEST_JSON_DIR: jsonDir, ROLP_TEST_SEED: seed } = process.env;
+// Set by .ci/run: every run, those under other Node versions included, leaves its counts there (see test-reports.mjs).
+const { ROLP_TEST_JSON_DIR: jsonDir, ROLP_TEST_TRY: tryNumber = '1', ROLP_TEST_SEED: seed } = process.env;
 
 export default defineConfig({
   // The workloads import the package by its name; the tests run them on the sources.
@@ -27,6 +27,6 @@ export default defineConfig({
     reporters: jsonDir === undefined ? ['default'] : ['default', 'json'],
     ...(jsonDir === undefined
       ? {}
-      : { outputFile: { json: `${jsonDir}/${process.version}-${process.pid}.json` } }),
+      : { outputFile: { json: `${jsonDir}/${process.version}-${tryNumber}-${process.pid}.json` } }),
   },
 });
