@@ -21,8 +21,9 @@ export default defineConfig({
     maxWorkers: 2,
     execArgv: ['--expose-gc'],
     // Generous: a slow machine is no failure.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    globalSetup: ['test/build-tools.ts'],
     setupFiles: seed === undefined ? [] : ['test/stress-setup.ts'],
     reporters: jsonDir === undefined ? ['default'] : ['default', 'json'],
     ...(jsonDir === undefined

@@ -10,7 +10,7 @@ describe('churn of mixed sizes', () => {
     const seconds = process.env.ROLP_CHURN_SECONDS ?? '5';
     const { stdout, stderr, status } = spawnSync(process.execPath, ['--expose-gc', script, '256', seconds], {
       encoding: 'utf8',
-      timeout: 110_000,
+      timeout: 280_000,
     });
     expect(stderr).toBe('');
     expect(status).toBe(0);
