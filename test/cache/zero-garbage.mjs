@@ -1,11 +1,16 @@
-// What sets leave on the JS heap, by kind of value: `node --expose-gc zero-garbage.mjs KIND`. Prints, for each of some
-// rounds of half a million sets, by how many bytes the JS heap grew and how often it was collected. Keys and values are
-// made beforehand, but for `fresh-keys`, where the program builds a key each time: that is its garbage.
+// What sets leave on the JS heap, by kind of value: `node --expose-gc zero-garbage.mjs KIND MOST_BYTES`. Prints, for each
+// round of half a million sets, by how many bytes the JS heap grew and how often it was collected; ends once a round leaves
+// less than that. Keys and values are made beforehand, but for `fresh-keys`, where the program builds a
+// key each time: that is its garbage.
 import { GCProfiler } from 'node:v8';
 import { ArenaCache } from '../../dist/cache/index.js';
 
 const kind = process.argv[2];
+const MOST_GROWN = Number(process.argv[3]);
 const KEYS = 20_000;
+/** A busy machine may compile late, and code that is not yet compiled boxes its numbers: rounds go on for so long. */
+const PATIENCE_MS = 60_000;
+const LEAST_ROUNDS = 3;
 
 const values = {
   string: (i) => `value ${i} ${'x'.repeat(i % 200)}`,
@@ -33,14 +38,19 @@ function sets(count) {
 
 sets(1_000_000);
 const rounds = [];
-// Several, since a busy machine may compile late, and code that is not yet compiled boxes its numbers.
-for (let round = 0; round < 4; round++) {
+const untilMs = performance.now() + PATIENCE_MS;
+let last;
+do {
   globalThis.gc();
   const profiler = new GCProfiler();
   profiler.start();
   const before = process.memoryUsage().heapUsed;
   sets(500_000);
   const grown = process.memoryUsage().heapUsed - before;
-  rounds.push({ grown, collections: profiler.stop().statistics.length });
-}
+  last = { grown, collections: profiler.stop().statistics.length };
+  rounds.push(last);
+} while (
+  rounds.length < LEAST_ROUNDS ||
+  ((last.collections > 0 || last.grown >= MOST_GROWN) && performance.now() < untilMs)
+);
 console.log(JSON.stringify({ rounds, evicted: cache.stats().evictions, length }));
