@@ -16,8 +16,11 @@ describe('recordPauses', () => {
   afterEach(() => addon.recordPauses(0, 0));
 
   it('gives each pause as kind, start, ns, poll ns, heap before and after, on performance.now’s clock', () => {
+    const asked = performance.now();
     addon.recordPauses(100, performance.now());
     const before = performance.now();
+    // Between the clock's look and the addon's: the machine may have been busy with others.
+    const slackMs = before - asked + 0.1;
     collect('minor');
     collect('major');
     const after = performance.now();
@@ -26,8 +29,8 @@ describe('recordPauses', () => {
     expect(pauses[0]![0]).toBe(1);
     expect(pauses.at(-1)![0]).toBe(4);
     for (const [, startMs, ns, pollNs, used] of pauses) {
-      expect(startMs).toBeGreaterThanOrEqual(before - 0.1);
-      expect(startMs! + ns! / 1e6).toBeLessThanOrEqual(after + 0.1);
+      expect(startMs).toBeGreaterThanOrEqual(before - slackMs);
+      expect(startMs! + ns! / 1e6).toBeLessThanOrEqual(after + slackMs);
       expect(ns).toBeGreaterThan(0);
       expect(pollNs).toBe(0);
       expect(used).toBeGreaterThan(1e6);
@@ -49,9 +52,10 @@ describe('recordPauses', () => {
   it('tells the poll’s share of a pause', () => {
     addon.recordPauses(10, performance.now());
     withSource({ intervalBytes: 1024 }, () => collect('minor'));
-    const rows = addon.takePauses();
-    expect(rows[3]).toBeGreaterThan(0);
-    expect(rows[3]).toBeLessThan(rows[2]!);
+    const [kind, , ns, pollNs] = addon.takePauses().subarray(-6);
+    expect(kind).toBe(1);
+    expect(pollNs).toBeGreaterThan(0);
+    expect(pollNs).toBeLessThan(ns!);
   });
 
   it('refuses takePauses() before it', () => {

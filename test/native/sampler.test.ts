@@ -19,9 +19,20 @@ function make(count: number): unknown[] {
 warmUp(makeTracked);
 warmUp(makePoint);
 
-/** Cells with both ends known, as [low, high, samples]. */
-function deaths(context: ContextAggregate): number[][] {
-  return context.gcCycles.filter(([, high]) => high !== null).map(([low, high, n]) => [low, high!, n]);
+type Cell = ContextAggregate['gcCycles'][number];
+
+/** Cells with both ends known. */
+function deaths(context: ContextAggregate): Cell[] {
+  return context.gcCycles.filter(([, high]) => high !== null);
+}
+
+/** Samples of these cells that lie in others than that from `low` to `high`: V8's own may. */
+function expectAllAt(cells: readonly Cell[], low: number, high: number | null): void {
+  const elsewhere = cells.filter((cell) => cell[0] !== low || cell[1] !== high);
+  const samples = elsewhere.reduce((sum, cell) => sum + cell[2], 0);
+  expect(samples, `not at ${low} to ${high}: ${JSON.stringify(elsewhere)}`).toBeLessThanOrEqual(
+    V8S_OWN_SAMPLES,
+  );
 }
 
 function expectWhole(counts: ThreadAggregates): void {
@@ -70,8 +81,8 @@ describe('the native sampler at budget 0', () => {
       expect(context.objects / 400_000).toBeGreaterThan(0.96);
       expect(context.objects / 400_000).toBeLessThan(1.04);
       const young = deaths(context).filter(([low]) => low === 0);
-      expect(young[0]!.slice(0, 2)).toEqual([0, 1]);
-      expect(young[0]![2]! / context.samples).toBeGreaterThan(0.99);
+      const atOne = young.find(([, high]) => high === 1);
+      expect(atOne![2] / context.samples).toBeGreaterThan(0.99);
     });
   });
 
@@ -82,22 +93,20 @@ describe('the native sampler at budget 0', () => {
       collect('minor');
       const lived = source.gcCycles() - born;
       let context = leaf(source.read(), 'makeTracked');
-      expect(deaths(context)).toEqual([]);
-      expect(context.gcCycles.map(([low, high]) => [low, high])).toEqual([[lived, null]]);
+      expect(context.live.samples).toBeGreaterThan(400);
+      expectAllAt(context.gcCycles, lived, null);
       held = [];
       // Node 26 promotes at the first scavenge already: there the next one collects nothing.
-      let dead: number[][] = [];
       let before = lived;
       for (const kind of ['minor', 'major'] as const) {
         before = source.gcCycles() - born;
         collect(kind);
         context = leaf(source.read(), 'makeTracked');
-        dead = deaths(context);
-        if (dead.length > 0) break;
+        if (context.live.samples <= V8S_OWN_SAMPLES) break;
       }
       const { live } = context;
       expect(live.samples).toBeLessThanOrEqual(V8S_OWN_SAMPLES);
-      expect(dead).toEqual([[before, before + 1, context.samples - live.samples]]);
+      expectAllAt(deaths(context), before, before + 1);
       expect(context.deaths.young + context.deaths.old).toBeCloseTo(context.objects - live.objects, 3);
       expect(held).toEqual([]);
     });
@@ -115,8 +124,11 @@ describe('the native sampler at budget 0', () => {
       const context = leaf(source.read(), 'makeTracked');
       expect(context.samples).toBeGreaterThan(400);
       expect(context.live.samples).toBeLessThanOrEqual(V8S_OWN_SAMPLES);
-      expect(deaths(context)).toEqual([[before, before + 1, context.samples - context.live.samples]]);
-      expect(context.deaths.old).toBeCloseTo(context.objects - context.live.objects, 3);
+      expectAllAt(deaths(context), before, before + 1);
+      const { young, old } = context.deaths;
+      expect(young + old).toBeCloseTo(context.objects - context.live.objects, 3);
+      // V8's own, as above.
+      expect(young).toBeLessThan(0.05 * old);
       expect(held).toEqual([]);
     });
   });
@@ -208,7 +220,8 @@ describe('the native sampler at budget 0', () => {
       source.stop();
       counts = source.read();
       expect(counts.epochs[0]!.endMs).not.toBeNull();
-      expect(counts.samples).toBeGreaterThan(100);
+      // 300 objects of 32 bytes and more, two in five of them sampled.
+      expect(counts.samples).toBeGreaterThan(60);
       expectWhole(counts);
     });
   });
