@@ -117,8 +117,8 @@ function coverage(n: number, cut: number): number {
   return Math.max(0, 1 - (2 * outside) / 2 ** n);
 }
 
-function resample<T>(values: readonly T[]): T[] {
-  return values.map(() => values[Math.floor(Math.random() * values.length)]!);
+function resample<T>(values: readonly T[], random: () => number): T[] {
+  return values.map(() => values[Math.floor(random() * values.length)]!);
 }
 
 /** Sorted values of a statistic over redrawn data. */
@@ -128,7 +128,7 @@ function redrawn(statistic: () => number): number[] {
 
 /** median(a) / median(b) with its 95 % bootstrap interval. */
 export function ratio(a: readonly number[], b: readonly number[]): Interval {
-  const draws = redrawn(() => median(resample(a)) / median(resample(b)));
+  const draws = redrawn(() => median(resample(a, Math.random)) / median(resample(b, Math.random)));
   return {
     value: median(a) / median(b),
     low: draws[LOW]!,
@@ -144,15 +144,17 @@ export function ratio(a: readonly number[], b: readonly number[]): Interval {
  * are stretched as Student's t asks. Fewer than `FEWEST_CLUSTERS` give no interval.
  *
  * @param statistic of all figures of the clusters drawn, in the clusters' order
+ * @param random draws the clusters
  */
 export function clustered<T>(
   clusters: readonly (readonly T[])[],
   statistic: (figures: readonly T[]) => number,
+  random: () => number = Math.random,
 ): Interval {
   const value = statistic(clusters.flat());
   const n = clusters.length;
   if (n < FEWEST_CLUSTERS) return { value, low: -Infinity, high: Infinity, confidence: 0 };
-  const draws = redrawn(() => statistic(resample(clusters).flat()));
+  const draws = redrawn(() => statistic(resample(clusters, random).flat()));
   const stretch = (studentT(n - 1) / Z) * Math.sqrt(n / (n - 1));
   return {
     value,

@@ -9,6 +9,7 @@ import {
   report,
   verdict,
 } from '../../bench/lib/compare.js';
+import { seededRandom } from '../../src/base/index.js';
 
 /** A repeatable source of normally distributed numbers. */
 function normals(seed: number): () => number {
@@ -59,8 +60,9 @@ describe('figures in clusters', () => {
   }
 
   it('have an interval that holds the truth although figures of a cluster are alike', () => {
+    const random = seededRandom(1);
     const redrawn = (figures: number[][]): [number, number] => {
-      const { low, high } = clustered(figures, median);
+      const { low, high } = clustered(figures, median, random);
       return [low, high];
     };
     const asIfAlone = (figures: number[][]): [number, number] => {

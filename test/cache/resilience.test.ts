@@ -71,7 +71,7 @@ describe('callbacks', () => {
     const cache: ArenaCache<string, number> = new ArenaCache<string, number>({
       maxSize: 100,
       sizeCalculation: (value, key) => {
-        if (key === 'outer') cache.set('inner', 5, { ttl: 1000 });
+        if (key === 'outer') cache.set('inner', 5, { ttl: 60_000 });
         return value;
       },
     });
