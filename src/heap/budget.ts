@@ -1,9 +1,14 @@
+/** Most that is kept for tables, as a share of the budget. */
+const MOST_KEPT = 1 / 64;
+/** Part of what is kept that is let go of with each heap cycle. */
+const FADE = 1 / 16;
+
 /** The one account of everything the heap holds. Nothing is allocated that was not taken from here first. */
 export class Budget {
   readonly max: number;
   committed: number = 0;
-  /** Of `committed`, what owners reserved for their own tables. */
-  reserved: number = 0;
+  #reserved: number = 0;
+  #kept: number = 0;
 
   constructor(max: number) {
     this.max = max;
@@ -11,6 +16,19 @@ export class Budget {
 
   get left(): number {
     return this.max - this.committed;
+  }
+
+  /** Of `committed`, what owners reserved for their own tables. */
+  get reserved(): number {
+    return this.#reserved;
+  }
+
+  /**
+   * Bytes that regions should not grow into, since owners' tables had them, or are growing: a table that comes back
+   * would find all of it turned into slabs, and slabs must be emptied before they can be given back.
+   */
+  get kept(): number {
+    return this.#kept;
   }
 
   /** Takes `bytes` if they are left; says whether. */
@@ -22,5 +40,33 @@ export class Budget {
 
   give(bytes: number): void {
     this.committed -= bytes;
+  }
+
+  /** Takes `bytes`, which must be left, for an owner's tables. */
+  reserve(bytes: number): void {
+    this.committed += bytes;
+    this.#reserved += bytes;
+    this.#kept = Math.max(0, this.#kept - bytes);
+  }
+
+  /** Ends a reservation of `bytes`. */
+  unreserve(bytes: number): void {
+    this.committed -= bytes;
+    this.#reserved -= bytes;
+    this.keep(this.#kept + bytes);
+  }
+
+  /** Keeps `bytes` for tables, if that is not too much, for a time. */
+  keep(bytes: number): void {
+    this.#kept = Math.min(bytes, Math.floor(this.max * MOST_KEPT));
+  }
+
+  keepNothing(): void {
+    this.#kept = 0;
+  }
+
+  /** `cycles` heap cycles have passed. */
+  fade(cycles: number): void {
+    this.#kept = Math.floor(this.#kept * (1 - FADE) ** cycles);
   }
 }

@@ -282,6 +282,7 @@ export class HeapCore {
   /** A heap cycle (or several) has passed. */
   tick(cycles: number): void {
     this.cycle += cycles;
+    this.budget.fade(cycles);
     this.evacuator.plan();
     this.room.shrink(this.cycle - this.config.shrinkAfterCycles);
   }

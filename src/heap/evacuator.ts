@@ -30,6 +30,8 @@ export class Evacuator {
   #sourceEpoch: number = 0;
   #cursor: number = 0;
   #copiedFromSource: number = 0;
+  /** An owner that asks for room while its blocks are moved must not start another evacuation within this one. */
+  isCopying: boolean = false;
   /** The cycle in which no region was fit to evacuate, how many candidates there were, and whether under pressure. */
   #blockedCycle: number = -1;
   #blockedCandidates: number = 0;
@@ -105,6 +107,7 @@ export class Evacuator {
 
   /** Evacuates until `deadlineMs`. */
   stepUntil(deadlineMs: number): void {
+    if (this.isCopying) return;
     do {
       if (!this.#resume()) {
         const pressed = this.pressed;
@@ -118,6 +121,7 @@ export class Evacuator {
 
   /** Evacuates the fragmented region with least live, whole. @returns false if none could be. */
   evacuateBest(): boolean {
+    if (this.isCopying) return false;
     if (!this.#resume()) {
       const region = this.#choose(false, 0);
       if (region === NONE || !this.#begin(region)) return false;
@@ -127,6 +131,7 @@ export class Evacuator {
 
   /** Evacuates all regions of generation `g` that are fragmented now. */
   evacuateGeneration(g: number): void {
+    if (this.isCopying) return;
     if (this.#resume()) this.#copyUntil(Number.POSITIVE_INFINITY);
     for (let tries = this.candidates; tries > 0; tries--) {
       const region = this.#choose(false, g);
@@ -138,6 +143,7 @@ export class Evacuator {
   /** Evacuates `region`, which must be retired, in one go. @returns false if it is pinned or there is no room. */
   evacuateRegion(region: number): boolean {
     const { space } = this.#core;
+    if (this.isCopying) return false;
     if (this.#resume()) {
       if (!this.#copyUntil(Number.POSITIVE_INFINITY)) return false;
       if (space.state[region] === FREE) return true;
@@ -199,8 +205,17 @@ export class Evacuator {
     this.#source = NONE;
   }
 
-  /** Copies on from the cursor. @returns whether the source is done with before the deadline. */
   #copyUntil(deadlineMs: number): boolean {
+    this.isCopying = true;
+    try {
+      return this.#copy(deadlineMs);
+    } finally {
+      this.isCopying = false;
+    }
+  }
+
+  /** Copies on from the cursor. @returns whether the source is done with before the deadline. */
+  #copy(deadlineMs: number): boolean {
     const core = this.#core;
     const { space, memory, generations } = core;
     const source = this.#source;

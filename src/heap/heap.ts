@@ -350,15 +350,19 @@ export class GenerationalHeap extends BlockHeap {
     return this.core.budget.max;
   }
 
-  /** Counts `bytes` of an owner's own tables in `maxBytes`. @throws HeapFullError */
+  /**
+   * Counts `bytes` of an owner's own tables in `maxBytes`. Like an allocation it may move blocks, if room must be made:
+   * a slab is emptied, at the price of copying what lives in it.
+   *
+   * @throws HeapFullError
+   */
   reserve(bytes: number): void {
     this.core.room.reserve(checkInteger('bytes', bytes, 0));
   }
 
   /** Ends a reservation. */
   release(bytes: number): void {
-    this.core.budget.give(checkInteger('bytes', bytes, 0, this.core.budget.reserved));
-    this.core.budget.reserved -= bytes;
+    this.core.budget.unreserve(checkInteger('bytes', bytes, 0, this.core.budget.reserved));
   }
 
   /**

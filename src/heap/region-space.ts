@@ -338,13 +338,18 @@ export class RegionSpace {
     return NONE;
   }
 
-  /** Gives slabs back that have been empty since before `cycle`. @returns the bytes given back. */
-  shrink(cycle: number): number {
+  /**
+   * Gives slabs back that have been empty since before `cycle`, as long as `leastFree` regions stay free.
+   *
+   * @returns the bytes given back.
+   */
+  shrink(cycle: number, leastFree: number): number {
     let bytes = 0;
     for (let i = 0; i < this.#slabs.length; i++) {
       const slab = this.#slabs[i];
       if (slab === undefined || slab.first !== i || !slab.committed || slab.usedRegions !== 0) continue;
-      if (slab.emptySinceCycle <= cycle) bytes += this.#uncommit(slab);
+      if (slab.emptySinceCycle > cycle || this.freeCount - slab.regions < leastFree) continue;
+      bytes += this.#uncommit(slab);
     }
     return bytes;
   }

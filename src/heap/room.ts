@@ -1,20 +1,23 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
 import { HeapFullError } from './errors.js';
-import { FRAGMENTED, FREE, NONE, PIN_MASK, RETIRED } from './region-space.js';
+import { NONE } from './region-space.js';
+import { RESERVE_REGIONS, RunClearer } from './run-clearer.js';
 
-/** Regions that allocation never takes, so that evacuation always finds room to start. */
-const RESERVE_REGIONS = 1;
+/** Tables are given what is there: more slabs would leave them less. */
+const cannotGrow = (): boolean => false;
 
 /** Finds room in the budget, for regions, runs of regions, refs and owners' tables; or says that the heap is full. */
 export class Room {
   readonly #core: HeapCore;
   /** Called with the bytes asked for when the budget is used up: see `onPressure`. */
   readonly hooks: ((askedBytes: number) => unknown)[] = [];
+  readonly #clearer: RunClearer;
   #inHook: boolean = false;
 
   constructor(core: HeapCore) {
     this.#core = core;
+    this.#clearer = new RunClearer(core);
   }
 
   // ---- growing and shrinking ----
@@ -29,15 +32,20 @@ export class Room {
     return wanted <= 0 ? 0 : Math.ceil((wanted * 4) / handles.chunkBytes) * handles.chunkBytes;
   }
 
+  /** Bytes of the budget that growth must leave for tables. */
+  #keepForTables(): number {
+    return this.#keepForHandles() + this.#core.budget.kept;
+  }
+
   /** Regions that can be had without evicting or evacuating. */
   availableRegions(): number {
     const { space } = this.#core;
-    return space.freeCount + space.condemnedCount + space.growableRegions(this.#keepForHandles());
+    return space.freeCount + space.condemnedCount + space.growableRegions(this.#keepForTables());
   }
 
   #grow(regions: number): boolean {
     const { space, config, budget, cycle } = this.#core;
-    const bytes = space.grow(regions, regions > 1 ? 0 : this.#keepForHandles(), cycle);
+    const bytes = space.grow(regions, regions > 1 ? 0 : this.#keepForTables(), cycle);
     if (bytes === 0) return false;
     if (channels.grow.hasSubscribers) {
       channels.grow.publish({ heap: config.name, bytes, committed: budget.committed });
@@ -46,9 +54,9 @@ export class Room {
   }
 
   /** Gives back slabs that are empty since `cycle`. @returns the bytes given back. */
-  shrink(cycle: number): number {
+  shrink(cycle: number, leastFree: number = 0): number {
     const { space, config, budget } = this.#core;
-    const bytes = space.shrink(cycle);
+    const bytes = space.shrink(cycle, leastFree);
     if (bytes > 0 && channels.shrink.hasSubscribers) {
       channels.shrink.publish({ heap: config.name, bytes, committed: budget.committed });
     }
@@ -70,7 +78,10 @@ export class Room {
     // Twice: the slab of a small heap is one region, and one region is kept back.
     const grow = (): boolean => this.#grow(1) && (enough() || this.#grow(1));
     const evacuate = (): void => this.#evacuateUntil(enough);
-    if (!this.#makeRoom(enough, grow, evacuate, askedBytes)) throw this.full(askedBytes, 'a block');
+    if (this.#makeRoom(enough, grow, evacuate, askedBytes)) return;
+    // Nothing is left but what is kept for owners' tables.
+    this.#core.budget.keepNothing();
+    if (!grow()) throw this.full(askedBytes, 'a block');
   }
 
   /** Takes `count` adjacent free regions. @throws HeapFullError */
@@ -87,7 +98,8 @@ export class Room {
       return this.#grow(count) || (this.shrink(this.#core.cycle) > 0 && this.#grow(count));
     };
     const evacuate = (): void => {
-      first = this.#clearRun(count);
+      const run = this.#clearer.clear(() => this.#clearer.cheapestRun(count));
+      first = run === undefined ? NONE : run.first;
       // Longer than a slab, or too scattered: what is left is to empty whole slabs.
       if (first === NONE) this.#evacuateUntil(enough);
     };
@@ -121,94 +133,6 @@ export class Room {
     while (tries-- > 0 && !enough() && evacuator.evacuateBest()) {
       // each turn merges one fragmented region into the destinations
     }
-  }
-
-  /**
-   * Evacuates the `count` adjacent regions that hold least, and takes them; before that, as many others as make room
-   * for what lies in them. So the stop is as long as the block that is to lie there: evacuating fragmented regions
-   * anywhere, until by chance enough were free side by side, may take the whole heap.
-   *
-   * @returns the first of them, or NONE.
-   */
-  #clearRun(count: number): number {
-    const { space, evacuator } = this.#core;
-    let first = this.#cheapestRun(count);
-    for (let tries = 4 * count + 8; first !== NONE && !this.#hasRoomFor(first, count); tries--) {
-      if (tries === 0 || !evacuator.evacuateBest()) return NONE;
-      // What was evacuated may have become a destination.
-      if (this.#unitsToClear(first, count) === NONE) first = this.#cheapestRun(count);
-    }
-    if (first === NONE) return NONE;
-    const end = first + count;
-    // What is free in the run must not become a destination.
-    for (let r = first; r < end; r++) if (space.state[r] === FREE) space.takeRegionAt(r);
-    let cleared = first;
-    while (cleared < end && this.#clear(cleared)) cleared++;
-    if (cleared === end && space.freeCount >= RESERVE_REGIONS) return first;
-    for (let r = first; r < end; r++) if (this.#isTaken(r)) space.giveRegion(r, this.#core.cycle);
-    return NONE;
-  }
-
-  /** Makes a region of a run taken and empty. @returns whether it could. */
-  #clear(region: number): boolean {
-    const { space, evacuator } = this.#core;
-    if (this.#isTaken(region)) return true;
-    if (!evacuator.evacuateRegion(region) || space.state[region] !== FREE) return false;
-    space.takeRegionAt(region);
-    return true;
-  }
-
-  /** Whether `takeRegionAt` has just taken it: no other retired region is empty. */
-  #isTaken(region: number): boolean {
-    const { space } = this.#core;
-    return space.state[region] === RETIRED && space.used[region] === 0;
-  }
-
-  /** Whether what lives in a run fits in the free regions outside of it. */
-  #hasRoomFor(first: number, count: number): boolean {
-    const { space } = this.#core;
-    let outside = space.freeCount - RESERVE_REGIONS;
-    for (let r = first; r < first + count; r++) if (space.state[r] === FREE) outside--;
-    return this.#unitsToClear(first, count) <= outside * space.regionUnits;
-  }
-
-  /** The run of `count` regions of one slab with least to copy, or NONE. Cost: O(regions). */
-  #cheapestRun(count: number): number {
-    const { space } = this.#core;
-    let best = NONE;
-    let bestUnits = Number.POSITIVE_INFINITY;
-    for (const slab of space.eachSlab()) {
-      if (!slab.committed) continue;
-      const start = space.firstRegion(slab);
-      let run = 0;
-      let units = 0;
-      for (let r = start; r < start + slab.regions; r++) {
-        const more = this.#unitsToClear(r, 1);
-        run = more === NONE ? 0 : run + 1;
-        units = more === NONE ? 0 : units + more;
-        if (run > count) units -= this.#unitsToClear(r - count, 1);
-        if (run < count || units >= bestUnits) continue;
-        best = r - count + 1;
-        bestUnits = units;
-      }
-    }
-    return best;
-  }
-
-  /** Units that must be copied to clear `count` regions, NONE if one of them cannot be cleared. */
-  #unitsToClear(first: number, count: number): number {
-    const { space, generations } = this.#core;
-    let units = 0;
-    for (let r = first; r < first + count; r++) {
-      const state = space.state[r];
-      if (state === FREE) continue;
-      if (state !== RETIRED && state !== FRAGMENTED) return NONE;
-      if ((space.pins[r]! & PIN_MASK) !== 0) return NONE;
-      // A generation that evacuates nothing by itself has an owner who would not have it done.
-      if (generations.liveLimit[space.generation[r]!] === 0) return NONE;
-      units += space.used[r]! - space.freed[r]!;
-    }
-    return units;
   }
 
   #runHooks(askedBytes: number): boolean {
@@ -259,26 +183,59 @@ export class Room {
   /** Makes the handle table ready. @throws HeapFullError */
   makeSlot(): void {
     const { handles } = this.#core;
+    const { chunkBytes } = handles;
     const ready = (): boolean => handles.ready || handles.makeReady();
     if (ready()) return;
-    this.shrink(this.#core.cycle);
-    if (this.#sweepTill(ready) || (this.#runHooks(handles.chunkBytes) && this.#sweepTill(ready))) return;
+    this.#shrinkForTables();
+    const evacuate = (): void => {
+      if (!handles.exhausted) this.#emptySlabs(ready, chunkBytes);
+    };
+    if (this.#makeRoom(ready, cannotGrow, evacuate, chunkBytes)) return;
     if (handles.exhausted) {
-      throw this.full(handles.chunkBytes, `another ref (all ${handles.slotMask} of maxRefs are live)`);
+      throw this.full(chunkBytes, `another ref (all ${handles.slotMask} of maxRefs are live)`);
     }
-    throw this.full(handles.chunkBytes, 'the handle table');
+    throw this.full(chunkBytes, 'the handle table');
   }
 
-  /** Takes `bytes` for tables of an owner. @throws HeapFullError */
+  /** Takes `bytes` for tables of an owner. Like an allocation it may move blocks. @throws HeapFullError */
   reserve(bytes: number): void {
     const { budget } = this.#core;
     const enough = (): boolean =>
-      budget.left >= bytes || (this.shrink(this.#core.cycle) > 0 && budget.left >= bytes);
-    if (!this.#sweepTill(enough) && !(this.#runHooks(bytes) && this.#sweepTill(enough))) {
-      throw this.full(bytes, 'a reservation');
+      this.#affords(bytes) || (this.#shrinkForTables() > 0 && this.#affords(bytes));
+    const evacuate = (): void => this.#emptySlabs(enough, bytes);
+    if (!this.#makeRoom(enough, cannotGrow, evacuate, bytes)) throw this.full(bytes, 'a reservation');
+    budget.reserve(bytes);
+  }
+
+  /** Whether `bytes` are left, and after that a region to which evacuation can begin to copy. */
+  #affords(bytes: number): boolean {
+    const { budget, space } = this.#core;
+    if (budget.left < bytes) return false;
+    const canEvacuate = space.freeCount >= RESERVE_REGIONS || space.committedCount === 0;
+    return canEvacuate || budget.left - bytes >= space.regionBytes;
+  }
+
+  /** Gives all empty slabs back, but for the region to which evacuation copies, if there is anything to evacuate. */
+  #shrinkForTables(): number {
+    const { cycle, space } = this.#core;
+    return this.shrink(cycle, space.freeCount === space.committedCount ? 0 : RESERVE_REGIONS);
+  }
+
+  /**
+   * Empties slabs and gives them back, until `enough()`: a region by itself does not go back to the budget. What is
+   * over is kept for the tables that grow next, or else regions would take it and the next table empty another slab.
+   */
+  #emptySlabs(enough: () => boolean, bytes: number): void {
+    const { budget, space, cycle } = this.#core;
+    while (!enough()) {
+      const missing = bytes - budget.left;
+      if (this.#clearer.clearableBytes() < missing) return;
+      const run = this.#clearer.clear(() => this.#clearer.cheapestSlab(missing));
+      if (run === undefined) return;
+      for (let r = run.first; r < run.first + run.count; r++) space.giveRegion(r, cycle);
+      if (this.#shrinkForTables() === 0) return;
     }
-    budget.take(bytes);
-    budget.reserved += bytes;
+    budget.keep(budget.left);
   }
 
   usedBytes(): number {
