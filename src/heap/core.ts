@@ -287,16 +287,21 @@ export class HeapCore {
     this.room.shrink(this.cycle - this.config.shrinkAfterCycles);
   }
 
+  /**
+   * A step, if there is something to do. It comes four times while a region is filled, and sweeps a region's worth at
+   * most: so sweeping keeps ahead of allocation, but a generation of many regions does not make every step a long one.
+   */
   stepIfWanted(): void {
-    if (this.space.condemnedCount !== 0 || this.evacuator.wanted()) this.step(this.config.stepBudgetMs);
+    if (this.space.condemnedCount === 0 && !this.evacuator.wanted()) return;
+    this.step(this.config.stepBudgetMs, this.space.regionUnits);
   }
 
-  /** Sweeps and evacuates for up to `budgetMs`. @returns whether there is more to do. */
-  step(budgetMs: number): boolean {
+  /** Sweeps (`mostSwept` units) and evacuates for up to `budgetMs`. @returns whether there is more to do. */
+  step(budgetMs: number, mostSwept: number = Number.POSITIVE_INFINITY): boolean {
     const startMs = this.pauses.start();
     const deadlineMs = startMs + budgetMs;
     if (this.space.condemnedCount !== 0) {
-      this.sweeper.sweepUntil(deadlineMs);
+      this.sweeper.sweepUntil(deadlineMs, mostSwept);
       this.pauses.record('release', startMs);
     }
     if (this.evacuator.wanted() && this.clock.nowMs() < deadlineMs) {

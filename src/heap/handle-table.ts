@@ -188,6 +188,24 @@ export class HandleTable {
     this.#rebase(words[TAKE]!, this.#count + 1);
   }
 
+  /** `release` for the first `count` of `refs`, which costs less than one by one. */
+  releaseAll(refs: Int32Array, count: number): void {
+    const { words } = this.#hot;
+    const { ring, ringMask, chunks, chunkShift, chunkMask, slotMask } = this;
+    for (let i = 0; i < count; ) {
+      if (this.#count === ring.length) this.#spill();
+      const put = words[PUT]!;
+      const n = Math.min(count - i, ring.length - this.#count);
+      for (let k = 0; k < n; k++) {
+        const ref = refs[i++]!;
+        const slot = ref & slotMask;
+        chunks[slot >>> chunkShift]![slot & chunkMask] = FREE_ENTRY;
+        ring[(put + k) & ringMask] = (ref + slotMask + 1) & 0x7fffffff;
+      }
+      this.#rebase(words[TAKE]!, this.#count + n);
+    }
+  }
+
   /** Links the older half of the ring, to make room in it. */
   #spill(): void {
     let take = this.#hot.words[TAKE]!;

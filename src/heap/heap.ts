@@ -221,7 +221,8 @@ export class GenerationalHeap extends BlockHeap {
       this.core.sites.chosen.fill(0);
       if (this.#current === generation) this.#setCurrent(1 as Generation);
     }
-    if (this.core.space.condemnedCount !== 0) core.sweeper.sweepUntil(startMs + core.config.stepBudgetMs);
+    if (this.core.space.condemnedCount !== 0)
+      core.sweeper.sweepUntil(startMs + core.config.stepBudgetMs, core.space.regionUnits);
     this.pauses.record('release', startMs);
   }
 
@@ -285,7 +286,7 @@ export class GenerationalHeap extends BlockHeap {
     const startMs = this.pauses.start();
     this.core.sweeper.condemn(region, true);
     if (this.core.space.condemnedCount !== 0) {
-      this.core.sweeper.sweepUntil(startMs + this.core.config.stepBudgetMs);
+      this.core.sweeper.sweepUntil(startMs + this.core.config.stepBudgetMs, this.core.space.regionUnits);
     }
     this.pauses.record('release', startMs);
   }

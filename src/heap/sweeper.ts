@@ -20,6 +20,8 @@ export class Sweeper {
   /** Where the sweep of region `#cursorRegion` goes on. Its `freed` counts what was swept. */
   #cursor: number = 0;
   #cursorRegion: number = NONE;
+  /** Refs of a slice that are to be given back. */
+  readonly #refs: Int32Array = new Int32Array(BLOCKS_PER_LOOK);
 
   constructor(core: HeapCore) {
     this.#core = core;
@@ -67,7 +69,7 @@ export class Sweeper {
     generations.regionsReleased[g]!++;
     if (!tell) space.pins[region]! |= UNTOLD;
     if (space.state[region] === HUMONGOUS) {
-      this.#sweepBlock((region << space.regionShift) as Address, g);
+      this.#endHumongous((region << space.regionShift) as Address);
       core.freeRegion(region, false);
       return bytes;
     }
@@ -87,6 +89,13 @@ export class Sweeper {
     return this.#core.owners.some((owner) => owner?.released !== undefined && owner.asksForReleases !== true);
   }
 
+  #endHumongous(address: Address): void {
+    const { memory } = this.#core;
+    const i32 = memory.i32[address >>> memory.slabShift]!;
+    const at = (address & memory.slabMask) << memory.wordShift;
+    if (i32[at] !== 0) this.#endBlock(address, i32, at);
+  }
+
   unlink(region: number): void {
     this.#core.space.unlink(region, 0, this.#head, this.#tail);
     this.#core.space.condemnedCount--;
@@ -100,60 +109,93 @@ export class Sweeper {
     return true;
   }
 
-  /** Sweeps until `deadlineMs`, at least one slice. */
-  sweepUntil(deadlineMs: number): void {
-    while (this.#head[0] !== NONE) {
-      this.#sweep(this.#head[0]!, BLOCKS_PER_LOOK);
+  /** Sweeps until `deadlineMs`, or until about `units` are swept; at least one slice. */
+  sweepUntil(deadlineMs: number, units: number): void {
+    for (let left = units; left > 0 && this.#head[0] !== NONE; ) {
+      left -= this.#sweep(this.#head[0]!, BLOCKS_PER_LOOK);
       if (this.#core.clock.nowMs() >= deadlineMs) return;
     }
   }
 
-  /** Sweeps up to `blocks` more blocks, dead ones included, of a condemned region; frees it at its end. */
-  #sweep(region: number, blocks: number): void {
+  /**
+   * Sweeps up to `blocks` more blocks, dead ones included, of a condemned region; frees it at its end.
+   *
+   * @returns the units gone over.
+   */
+  #sweep(region: number, blocks: number): number {
     const core = this.#core;
     const { space } = core;
-    const g = space.generation[region]!;
     const start = region << space.regionShift;
     const end = start + space.used[region]!;
-    let address = this.#cursorRegion === region ? this.#cursor : start;
+    const from = this.#cursorRegion === region ? this.#cursor : start;
+    let address = from;
     let live = space.used[region]! - space.freed[region]!;
-    for (let left = blocks; left > 0 && live > 0 && address < end; left--) {
-      const units = core.blockUnits(this.#word1(address));
-      if (this.#sweepBlock(address as Address, g)) live -= units;
-      address += units;
+    for (let left = blocks; left > 0 && live > 0 && address < end; left -= BLOCKS_PER_LOOK) {
+      live -= this.#sweepSlice(address, Math.min(left, BLOCKS_PER_LOOK), live, end);
+      address = this.#cursor;
     }
     if (live > 0 && address < end) {
       space.freed[region] = space.used[region]! - live;
-      this.#cursor = address;
       this.#cursorRegion = region;
-      return;
+      return address - from;
     }
     this.#cursorRegion = NONE;
     space.freed[region] = space.used[region]!;
     core.freeRegion(region, false);
+    return address - from;
   }
 
-  #word1(address: number): number {
-    const { memory } = this.#core;
-    return memory.i32[address >>> memory.slabShift]![((address & memory.slabMask) << memory.wordShift) + 1]!;
-  }
-
-  /** Ends one block. @returns whether it was live. */
-  #sweepBlock(address: Address, g: number): boolean {
+  /**
+   * Ends up to `blocks` blocks from `from` on, until none of `live` units is left; `#cursor` is then behind them.
+   * The refs of ordinary ones are given back together: one by one, that took most of the time.
+   *
+   * @returns the units that were live.
+   */
+  #sweepSlice(from: number, blocks: number, live: number, end: number): number {
     const core = this.#core;
-    const { memory } = core;
-    const i32 = memory.i32[address >>> memory.slabShift]!;
-    const at = (address & memory.slabMask) << memory.wordShift;
+    const { memory, handles } = core;
+    const { slabMask, wordShift } = memory;
+    const i32 = memory.i32[from >>> memory.slabShift]!;
+    const refs = this.#refs;
+    let count = 0;
+    let swept = 0;
+    let address = from;
+    for (let left = blocks; left > 0 && swept < live && address < end; left--) {
+      const at = (address & slabMask) << wordShift;
+      const word0 = i32[at]!;
+      const word1 = i32[at + 1]!;
+      const units = core.blockUnits(word1);
+      if (word0 > 0 && word1 >= 0) {
+        i32[at] = 0;
+        refs[count++] = word0;
+        swept += units;
+      } else if (word0 !== 0) {
+        handles.releaseAll(refs, count);
+        count = 0;
+        this.#endBlock(address as Address, i32, at);
+        swept += units;
+      }
+      address += units;
+    }
+    handles.releaseAll(refs, count);
+    this.#cursor = address;
+    return swept;
+  }
+
+  /** Ends one live block, of whatever kind. */
+  #endBlock(address: Address, i32: Int32Array, at: number): void {
+    const core = this.#core;
+    const { space } = core;
+    const region = address >>> space.regionShift;
     const word0 = i32[at]!;
-    if (word0 === 0) return false;
+    const word1 = i32[at + 1]!;
+    const g = space.generation[region]!;
     if (word0 > 0) core.handles.release(word0 as Ref);
-    else if ((core.space.pins[address >>> core.space.regionShift]! & UNTOLD) === 0) {
+    else if ((space.pins[region]! & UNTOLD) === 0) {
       core.owners[(word0 >>> OWNER_SHIFT) & 0x7fff]?.released?.(address);
     }
-    const word1 = i32[at + 1]!;
-    if (isHumongous(word1)) core.lives.noteHumongousDeath(address >>> core.space.regionShift, word1, g);
+    if (isHumongous(word1)) core.lives.noteHumongousDeath(region, word1, g);
     else if (word1 < 0) core.lives.noteDeath(address, core.blockUnits(word1), word1, g);
     i32[at] = 0;
-    return true;
   }
 }
