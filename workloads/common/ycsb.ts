@@ -43,33 +43,35 @@ function zeta(items: number, theta: number): number {
   return sum;
 }
 
-/** Zipfian popularity spread over the whole key space by FNV-1a, as in YCSB: hot keys are not neighbours. */
-export class ScrambledZipfian {
+/** Zipfian popularity, and which item has which rank. */
+abstract class RankedItems {
   readonly items: number;
-  readonly #zipfian: Zipfian;
+  readonly #ranks: Zipfian;
 
   constructor(items: number, random: Random) {
     this.items = items;
-    this.#zipfian = new Zipfian(items, random);
+    this.#ranks = new Zipfian(items, random);
   }
 
   next(): number {
-    return Number(fnv1a64(this.#zipfian.next()) % BigInt(this.items));
+    return this.itemOf(this.#ranks.next());
+  }
+
+  /** @param rank 0 for the hottest */
+  protected abstract itemOf(rank: number): number;
+}
+
+/** Zipfian popularity spread over the whole key space by FNV-1a, as in YCSB: hot keys are not neighbours. */
+export class ScrambledZipfian extends RankedItems {
+  protected itemOf(rank: number): number {
+    return Number(fnv1a64(rank) % BigInt(this.items));
   }
 }
 
 /** The newest items most often: item items - 1 is the hottest. */
-export class Latest {
-  readonly items: number;
-  readonly #zipfian: Zipfian;
-
-  constructor(items: number, random: Random) {
-    this.items = items;
-    this.#zipfian = new Zipfian(items, random);
-  }
-
-  next(): number {
-    return this.items - 1 - this.#zipfian.next();
+export class Latest extends RankedItems {
+  protected itemOf(rank: number): number {
+    return this.items - 1 - rank;
   }
 }
 
