@@ -23,7 +23,7 @@ import { writeReport } from './report.js';
 import { disagreements, RunFolder, runProcess } from './run.js';
 import { MOST_MINUTES, overheadSeconds } from './sizes.js';
 import { keyOf, type ProcessResult, type ProcessSpec } from './spec.js';
-import { arenaAgainstSingle, autoBetween, figuresOf, tableOf, titleOf } from './summary.js';
+import { arenaAgainstSingle, autoBetween, figuresOf, ownWork, tableOf, titleOf } from './summary.js';
 import { workloadNamed } from './variants.js';
 import { verdictsOf } from './verdicts.js';
 
@@ -198,6 +198,7 @@ class Bench {
     if (differing.length === 0) text += 'answers: the same in all comparable variants\n';
     for (const sentence of differing) text += `ANSWERS DIFFER: ${sentence}\n`;
     for (const { spec, invalidBecause } of invalid) text += `INVALID: ${keyOf(spec)}: ${invalidBecause}\n`;
+    text += ownWork(results);
     text += arenaAgainstSingle(results);
     text += autoBetween(results);
     if (this.#options.size !== 'quick')

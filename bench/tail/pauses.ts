@@ -43,8 +43,8 @@ export class PauseRecorder {
     else this.#collectFromProfiler(nowMs);
     if (stopWork === undefined) return;
     this.lost += stopWork.lost;
-    for (const { pauseNs } of stopWork.pauses) {
-      this.pauses.push({ kind: 'rolp', atMs: nowMs, ms: pauseNs / 1e6 });
+    for (const { kind, pauseNs } of stopWork.pauses) {
+      this.pauses.push({ kind: 'rolp', work: kind, atMs: nowMs, ms: pauseNs / 1e6 });
     }
   }
 

@@ -28,6 +28,8 @@ export interface Pause {
   /** Milliseconds from the start of measuring; negative in the warm-up. To the second where `clock` says so. */
   readonly atMs: number;
   readonly ms: number;
+  /** What rolp did, as its pause log has it ('evacuate', 'release', ...); absent of V8's. */
+  readonly work?: string;
 }
 
 /** Taken once a second. */

@@ -122,6 +122,23 @@ export function arenaAgainstSingle(results: readonly ProcessResult[]): string {
   );
 }
 
+/** What rolp's own pauses were for, variant by variant: so that a long one can be traced to what it did. */
+export function ownWork(results: readonly ProcessResult[]): string {
+  const open = results.filter(
+    ({ spec, invalidBecause }) => spec.phase === 'open' && invalidBecause === undefined,
+  );
+  const variants = [...new Set(open.map(({ spec }) => spec.variant))];
+  const lines = variants.map((variant) => {
+    const own = open.filter(({ spec }) => spec.variant === variant).flatMap(measuredPauses);
+    const kinds = [...new Set(own.flatMap(({ work }) => work ?? []))].map((kind) => {
+      const lengths = own.filter(({ work }) => work === kind).map(({ ms }) => ms);
+      return `${kind} ${lengths.length} (longest ${digits(Math.max(...lengths))} ms)`;
+    });
+    return kinds.length === 0 ? '' : `rolp's own pauses in ${variant}: ${kinds.join(', ')}\n`;
+  });
+  return lines.join('');
+}
+
 /** Part of the gap between one generation for all and generations by hand that `auto` closes: at least 0.9 is asked for. */
 export function autoBetween(results: readonly ProcessResult[]): string {
   const [single, auto, arena] = ['single', 'auto', 'arena'].map((variant) =>

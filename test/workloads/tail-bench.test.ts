@@ -120,7 +120,7 @@ describe('the recorder of pauses', () => {
     expect(recorder.lost).toBe(5);
     expect(recorder.pauses.slice(0, 2)).toEqual([
       { kind: 'mark-compact', atMs: 10, ms: 2 },
-      { kind: 'rolp', atMs: 100, ms: 0.5 },
+      { kind: 'rolp', work: 'evacuate', atMs: 100, ms: 0.5 },
     ]);
   });
 });

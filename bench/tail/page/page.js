@@ -209,7 +209,9 @@
   const about = `${config.machine}; Node ${config.nodes.join(', ')}; seed ${config.seed}; ${sizes.join(', ')}`;
   root.append(element('p', '', about));
   root.append(element('p', 'note', `To repeat: ${config.command}`));
-  if (config.size === 'quick') root.append(element('p', 'note', 'Indicative: short runs, no verdict.'));
+  if (config.size !== 'full') {
+    root.append(element('p', 'note', 'Indicative: a smaller run than --full, which alone gives verdicts.'));
+  }
   for (const group of groups) {
     const section = element('section');
     section.append(element('h2', '', group.title));
@@ -231,7 +233,10 @@
     bars(grid, group.normalised, 'rss', 'Peak memory', 'resident set at the fixed rate, in parts of heap’s');
     section.append(element('pre', '', group.table));
   }
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-    for (const plot of charts) plot.redraw();
-  });
+  // Charts are pixels: their ink is chosen when they are drawn, so paper needs them drawn anew.
+  for (const media of ['(prefers-color-scheme: dark)', 'print']) {
+    matchMedia(media).addEventListener('change', () => {
+      for (const plot of charts) plot.redraw();
+    });
+  }
 })();
