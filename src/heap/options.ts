@@ -19,12 +19,14 @@ import { SiteTable } from './site-table.js';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const MAX_SLAB_BYTES = 64 * MiB;
+/** Longer regions would only make longer stops: evicting, compacting or evacuating goes region by region. */
+const MAX_DEFAULT_REGION_BYTES = 256 * KiB;
 const MIN_REGIONS = 4;
 
 export interface HeapOptions {
   /** All that the heap may hold: blocks, headers, tables, owners' reservations. Default 256 MiB. */
   readonly maxBytes?: number;
-  /** Bytes of a region: a power of two, 256 B to 1 MiB. Default about maxBytes / 256. */
+  /** Bytes of a region: a power of two, 256 B to 1 MiB. Default about maxBytes / 256, at most 256 KiB. */
   readonly regionBytes?: number;
   /** How many of the numbered generations are dynamic: 1 to 14, default 14. 15 is always permanent. */
   readonly generations?: number;
@@ -108,7 +110,7 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
   const maxBytes = checkInteger(at('maxBytes'), options.maxBytes ?? 256 * MiB, 16 * KiB, 2 ** 38);
   const regionBytes = checkPowerOfTwo(
     at('regionBytes'),
-    options.regionBytes ?? clamp(floorPowerOfTwo(maxBytes / 256), MIN_REGION_BYTES, MAX_REGION_BYTES),
+    options.regionBytes ?? clamp(floorPowerOfTwo(maxBytes / 256), MIN_REGION_BYTES, MAX_DEFAULT_REGION_BYTES),
     MIN_REGION_BYTES,
     MAX_REGION_BYTES,
   );
