@@ -7,6 +7,7 @@ import { OwnedRegions } from './owned-regions.js';
 import type { PauseLog } from './pauses.js';
 import { Placer } from './placer.js';
 import { FRAGMENTED, PIN_MASK, SOURCE } from './region-space.js';
+import type { SpareArrays } from './spare-arrays.js';
 import type { Address, Generation, Ref, RegionIndex, SiteId } from './types.js';
 
 /** A hold on a region, given by `pin`, ended by `unpin`. */
@@ -30,6 +31,8 @@ export abstract class BlockHeap extends AddressedBlocks {
   releases: number = 0;
   /** Regions and blocks in order of age, for owners that use generations as queues. */
   readonly regions: OwnedRegions;
+  /** Arrays that tables on this heap have done with, for the next table. */
+  readonly spareArrays: SpareArrays;
   readonly #core: HeapCore;
   readonly #placer: Placer;
   readonly #calls: FastCalls;
@@ -71,6 +74,7 @@ export abstract class BlockHeap extends AddressedBlocks {
     this.slotMask = core.handles.slotMask;
     this.refTable = core.handles;
     this.regions = new OwnedRegions(core);
+    this.spareArrays = core.spareArrays;
   }
 
   protected get core(): HeapCore {

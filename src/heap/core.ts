@@ -26,6 +26,7 @@ import {
 } from './region-space.js';
 import { Room } from './room.js';
 import { SiteTable } from './site-table.js';
+import { SpareArrays } from './spare-arrays.js';
 import { Sweeper } from './sweeper.js';
 import type { Address, BlockOwner } from './types.js';
 
@@ -43,6 +44,7 @@ export class HeapCore {
   readonly generations: GenerationTable;
   readonly handles: HandleTable;
   readonly sites: SiteTable;
+  readonly spareArrays: SpareArrays;
   readonly pauses: PauseLog;
   readonly evacuator: Evacuator;
   readonly sweeper: Sweeper;
@@ -65,6 +67,7 @@ export class HeapCore {
     this.generations = new GenerationTable(this.budget, generations, liveLimit);
     this.handles = new HandleTable(this.budget, this.hot, config.slotBits, config.handleChunkShift);
     this.sites = new SiteTable(this.budget, this.hot);
+    this.spareArrays = new SpareArrays(this.budget);
     this.cycleUnits = Math.ceil(config.cycleBytes / this.memory.unitBytes);
     this.pauses = new PauseLog(config.clock);
     this.evacuator = new Evacuator(this);

@@ -110,14 +110,15 @@ export class Room {
   }
 
   /**
-   * Tries, cheapest first, to make `enough()` true: sweep what was released, grow, let the pressure hooks
-   * evict, retire other generations' stale allocation regions, evacuate.
+   * Tries, cheapest first, to make `enough()` true: sweep what was released, grow, drop spare arrays, let the pressure
+   * hooks evict, retire other generations' stale allocation regions, evacuate.
    */
   #makeRoom(enough: () => boolean, grow: () => boolean, evacuate: () => void, askedBytes: number): boolean {
     if (enough()) return true;
-    const { pauses } = this.#core;
+    const { pauses, spareArrays } = this.#core;
     if (this.#sweepTill(enough)) return true;
     if (grow() && enough()) return true;
+    if (spareArrays.drop() > 0 && (enough() || (grow() && enough()))) return true;
     if (this.#runHooks(askedBytes) && this.#sweepTill(enough)) return true;
     this.#retireIdle();
     if (enough()) return true;

@@ -227,11 +227,16 @@ function checkHandles(core: HeapCore, handled: number): void {
 }
 
 function checkBudget(core: HeapCore): void {
-  const { budget, space, handles, generations, sites, config } = core;
+  const { budget, space, handles, generations, sites, spareArrays, config } = core;
   const grown =
     generations.bytes - GenerationTable.bytesFor(NUMBERED_GENERATIONS) + sites.bytes - SiteTable.firstBytes;
   const sum =
-    fixedBytes(config) + grown + handles.bytes + space.committedCount * space.regionBytes + budget.reserved;
+    fixedBytes(config) +
+    grown +
+    handles.bytes +
+    space.committedCount * space.regionBytes +
+    budget.reserved +
+    spareArrays.bytes;
   const place = (): string => 'the budget';
   check(sum === budget.committed, place, `${budget.committed} bytes committed, ${sum} found`);
   check(budget.committed <= budget.max, place, `${budget.committed} bytes committed of ${budget.max}`);

@@ -38,6 +38,10 @@ export class EntryIndex extends SegmentedTable<Int32Array> {
     return 4;
   }
 
+  protected override emptyElement(): number {
+    return 0;
+  }
+
   // Addresses are stored inverted, so that 0, which new memory holds, is none.
   protected override isEmpty(segment: Int32Array, at: number): boolean {
     return segment[at + 1] === 0;

@@ -30,6 +30,10 @@ class NumberTable extends SegmentedTable<Float64Array> {
     return 8;
   }
 
+  protected override emptyElement(): number {
+    return Number.NaN;
+  }
+
   protected override isEmpty(segment: Float64Array, at: number): boolean {
     return Number.isNaN(segment[at]);
   }

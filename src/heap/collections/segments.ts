@@ -1,8 +1,10 @@
 import type { PauseLog } from '../pauses.js';
+import type { SegmentArray, SpareArrays } from '../spare-arrays.js';
 
 /** What tables need of a heap. */
 export interface TableHeap {
   readonly pauses: PauseLog;
+  readonly spareArrays: SpareArrays;
   readonly maxBytes: number;
   readonly committedBytes: number;
   reserve(bytes: number): void;
@@ -22,8 +24,6 @@ const ELEMENTS_PER_ENTRY = 512;
 const HEAD = 2;
 const COUNT = 0;
 const DEPTH = 1;
-
-type SegmentArray = Int32Array | Float64Array;
 
 /**
  * Open addressing with linear probing in segments under a directory (extendible hashing): a segment that is
@@ -63,6 +63,8 @@ export abstract class SegmentedTable<A extends SegmentArray> {
 
   protected abstract makeArray(length: number): A;
   protected abstract bytesPerElement(): number;
+  /** What all elements of empty slots hold. */
+  protected abstract emptyElement(): number;
   protected abstract isEmpty(segment: A, at: number): boolean;
   protected abstract hashAt(segment: A, at: number): number;
   protected abstract setEmpty(segment: A, at: number): void;
@@ -82,7 +84,9 @@ export abstract class SegmentedTable<A extends SegmentArray> {
   }
 
   #makeSegment(slots: number, depth: number): A {
-    const segment = this.makeArray(HEAD + 2 * slots);
+    const length = HEAD + 2 * slots;
+    const spare = this.heap.spareArrays.take(length, this.bytesPerElement() === 8) as A | undefined;
+    const segment = spare === undefined ? this.makeArray(length) : (spare.fill(this.emptyElement()) as A);
     segment[COUNT] = 0;
     segment[DEPTH] = depth;
     return segment;
@@ -120,8 +124,20 @@ export abstract class SegmentedTable<A extends SegmentArray> {
     const startMs = this.heap.pauses.start();
     if (splits) this.#split(segment, depth, hash);
     else this.#replace(segment, newSlots, hash);
-    this.#release(this.#segmentBytes(slots));
+    this.#recycle(segment);
     this.heap.pauses.record('resize', startMs);
+  }
+
+  /** Gives back a segment that is no longer in the directory. */
+  #recycle(segment: A): void {
+    this.#release(segment.byteLength);
+    this.heap.spareArrays.put(segment);
+  }
+
+  #recycleAll(): void {
+    for (const segment of new Set(this.directory)) this.#recycle(segment);
+    this.directory = [];
+    this.#release(this.#bytes);
   }
 
   #reserve(bytes: number): void {
@@ -231,7 +247,7 @@ export abstract class SegmentedTable<A extends SegmentArray> {
     const startMs = this.heap.pauses.start();
     this.#reserve(bytes);
     this.#replace(segment, fewer, hash);
-    this.#release(this.#segmentBytes(slots));
+    this.#recycle(segment);
     this.heap.pauses.record('resize', startMs);
   }
 
@@ -252,17 +268,14 @@ export abstract class SegmentedTable<A extends SegmentArray> {
 
   /** Drops all elements. */
   reset(): void {
-    this.heap.release(this.#bytes);
-    this.#bytes = 0;
+    this.#recycleAll();
     this.changes++;
     this.#reset();
   }
 
   /** Gives the table's bytes back; it must not be used any more. */
   close(): void {
-    this.heap.release(this.#bytes);
-    this.#bytes = 0;
-    this.directory = [];
+    this.#recycleAll();
   }
 
   /** @throws Error at the first element that cannot be found again. For tests and `verify`. */
