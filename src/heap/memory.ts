@@ -40,18 +40,23 @@ export class SlabMemory {
     this.wordShift = unitShift - 2;
   }
 
-  /** Maps slab `slab` to `buffer` from `byteOffset` to the buffer's end. */
-  map(slab: number, buffer: ArrayBufferLike, byteOffset: number): void {
-    this.u8[slab] = new Uint8Array(buffer, byteOffset);
-    this.i8[slab] = new Int8Array(buffer, byteOffset);
-    this.u16[slab] = new Uint16Array(buffer, byteOffset);
-    this.i16[slab] = new Int16Array(buffer, byteOffset);
-    this.u32[slab] = new Uint32Array(buffer, byteOffset);
-    this.i32[slab] = new Int32Array(buffer, byteOffset);
-    this.f32[slab] = new Float32Array(buffer, byteOffset);
-    this.f64[slab] = new Float64Array(buffer, byteOffset);
-    this.u64[slab] = new BigUint64Array(buffer, byteOffset);
-    this.i64[slab] = new BigInt64Array(buffer, byteOffset);
-    this.view[slab] = new DataView(buffer, byteOffset);
+  /** Maps slab `slab` to `byteLength` bytes, a multiple of 8, of `buffer`; by default all from `byteOffset` on. */
+  map(
+    slab: number,
+    buffer: ArrayBufferLike,
+    byteOffset: number,
+    byteLength: number = buffer.byteLength - byteOffset,
+  ): void {
+    this.u8[slab] = new Uint8Array(buffer, byteOffset, byteLength);
+    this.i8[slab] = new Int8Array(buffer, byteOffset, byteLength);
+    this.u16[slab] = new Uint16Array(buffer, byteOffset, byteLength >>> 1);
+    this.i16[slab] = new Int16Array(buffer, byteOffset, byteLength >>> 1);
+    this.u32[slab] = new Uint32Array(buffer, byteOffset, byteLength >>> 2);
+    this.i32[slab] = new Int32Array(buffer, byteOffset, byteLength >>> 2);
+    this.f32[slab] = new Float32Array(buffer, byteOffset, byteLength >>> 2);
+    this.f64[slab] = new Float64Array(buffer, byteOffset, byteLength >>> 3);
+    this.u64[slab] = new BigUint64Array(buffer, byteOffset, byteLength >>> 3);
+    this.i64[slab] = new BigInt64Array(buffer, byteOffset, byteLength >>> 3);
+    this.view[slab] = new DataView(buffer, byteOffset, byteLength);
   }
 }

@@ -2,6 +2,7 @@ import { loadAddon } from '../base/index.js';
 import type { Budget } from './budget.js';
 import { CAREFUL, CLOSED, CONDEMNED_COUNT, type HotWords, PUT_END } from './hot-words.js';
 import { SlabMemory } from './memory.js';
+import { SlabBuffers, type SlabBytes } from './slab-buffers.js';
 import type { RegionIndex } from './types.js';
 
 /** No memory behind it: not yet grown, or given back. */
@@ -56,12 +57,12 @@ export interface SpaceShape {
   readonly decommit: boolean;
 }
 
-/** A run of slabs' worth of addresses backed by one buffer. Usually one slab; more for the humongous. */
+/** A run of slabs' worth of addresses backed by bytes that lie together. Usually one slab; more for the humongous. */
 export interface Slab {
   readonly first: number;
   readonly span: number;
   readonly regions: number;
-  buffer: ArrayBufferLike | undefined;
+  bytes: SlabBytes | undefined;
   committed: boolean;
   usedRegions: number;
   emptySinceCycle: number;
@@ -117,7 +118,7 @@ export class RegionSpace {
   slabsGivenBack: number = 0;
 
   readonly #budget: Budget;
-  readonly #shared: boolean;
+  readonly #buffers: SlabBuffers;
   readonly #decommit: Decommit | undefined;
   readonly #regionsPerSlab: number;
   readonly #slabLimit: number;
@@ -134,8 +135,8 @@ export class RegionSpace {
     this.slabBytes = shape.slabBytes;
     this.memory = new SlabMemory(shape.unitShift, Math.log2(shape.slabBytes / unitBytes));
     this.#budget = budget;
-    this.#shared = shape.shared;
     this.#decommit = shape.decommit ? decommitOfAddon() : undefined;
+    this.#buffers = new SlabBuffers(shape, budget.max, this.#decommit !== undefined);
     this.#regionsPerSlab = shape.slabBytes / shape.regionBytes;
     this.#slabLimit = RegionSpace.slabLimit(budget.max, shape);
     const regions = RegionSpace.capacityFor(budget.max, shape);
@@ -285,20 +286,22 @@ export class RegionSpace {
     const span = Math.ceil(count / this.#regionsPerSlab);
     const first = this.#findSpan(span);
     if (first === NONE) return 0;
-    const buffer = this.#allocateBuffer(count * this.regionBytes);
-    if (buffer === undefined) return 0;
+    const byteLength = count * this.regionBytes;
+    const bytes = this.#buffers.take(byteLength);
+    if (bytes === undefined) return 0;
     const slab: Slab = {
       first,
       span,
       regions: count,
-      buffer,
+      bytes,
       committed: false,
       usedRegions: 0,
       emptySinceCycle: cycle,
     };
     for (let i = 0; i < span; i++) {
       this.#slabs[first + i] = slab;
-      this.memory.map(first + i, buffer, i * this.slabBytes);
+      const from = i * this.slabBytes;
+      this.memory.map(first + i, bytes.buffer, bytes.byteOffset + from, byteLength - from);
     }
     this.top = Math.max(this.top, first * this.#regionsPerSlab + count);
     return this.#commit(slab, cycle);
@@ -315,16 +318,6 @@ export class RegionSpace {
     this.committedCount += slab.regions;
     this.slabsGrown++;
     return bytes;
-  }
-
-  #allocateBuffer(bytes: number): ArrayBufferLike | undefined {
-    try {
-      return this.#shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
-    } catch {
-      // RangeError: the system, or V8's own limit of one buffer, does not give that much. To the caller it
-      // is the same as a full budget.
-      return undefined;
-    }
   }
 
   #findSpan(span: number): number {
@@ -361,7 +354,7 @@ export class RegionSpace {
     this.freeCount -= slab.regions;
     this.committedCount -= slab.regions;
     slab.committed = false;
-    if (this.#decommit !== undefined) this.#decommit(slab.buffer!, 0, bytes);
+    if (this.#decommit !== undefined) this.#decommit(slab.bytes!.buffer, slab.bytes!.byteOffset, bytes);
     else this.#drop(slab);
     this.#budget.give(bytes);
     this.slabsGivenBack++;
@@ -369,11 +362,12 @@ export class RegionSpace {
   }
 
   #drop(slab: Slab): void {
-    slab.buffer = undefined;
+    this.#buffers.give(slab.bytes!, slab.regions * this.regionBytes);
+    slab.bytes = undefined;
     const nothing = new ArrayBuffer(0);
     for (let i = 0; i < slab.span; i++) {
       this.#slabs[slab.first + i] = undefined;
-      this.memory.map(slab.first + i, nothing, 0);
+      this.memory.map(slab.first + i, nothing, 0, 0);
     }
   }
 

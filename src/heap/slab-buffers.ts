@@ -1,0 +1,70 @@
+import type { SpaceShape } from './region-space.js';
+
+/** Bytes for a slab: part of a buffer, or all of it. */
+export interface SlabBytes {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+}
+
+/**
+ * The ArrayBuffers behind slabs. V8 counts a new one as if that many bytes of objects had been made, and collects for
+ * every 16 MB or so: a heap that grew slab by slab had a mark-compact with each few. So a buffer holds as many slabs
+ * as there were before, which are only addresses until they are written to.
+ *
+ * Where slabs cannot give their pages back in place each has a buffer of its own, which is dropped for that.
+ */
+export class SlabBuffers {
+  readonly #shape: SpaceShape;
+  readonly #maxBytes: number;
+  readonly #isCarved: boolean;
+  /** Bytes of all buffers that slabs are carved from. */
+  #bytes: number = 0;
+  #buffer: ArrayBufferLike | undefined;
+  /** Where the part of `#buffer` begins that no slab has. */
+  #next: number = 0;
+  /** Of slabs that were dropped. */
+  readonly #spare: SlabBytes[] = [];
+
+  /** @param inPlace whether slabs give their pages back in place */
+  constructor(shape: SpaceShape, maxBytes: number, inPlace: boolean) {
+    this.#shape = shape;
+    this.#maxBytes = maxBytes;
+    this.#isCarved = inPlace && !shape.shared;
+  }
+
+  /** @returns undefined if the system, or V8's own limit of one buffer, does not give that much. */
+  take(bytes: number): SlabBytes | undefined {
+    const { slabBytes } = this.#shape;
+    if (!this.#isCarved || bytes > slabBytes) return this.#allocate(bytes);
+    if (bytes === slabBytes && this.#spare.length > 0) return this.#spare.pop();
+    if (this.#buffer === undefined || this.#next + bytes > this.#buffer.byteLength) {
+      const wanted = Math.min(this.#bytes, this.#maxBytes - this.#bytes);
+      const made =
+        this.#allocate(Math.max(bytes, Math.floor(wanted / slabBytes) * slabBytes)) ?? this.#allocate(bytes);
+      if (made === undefined) return undefined;
+      this.#buffer = made.buffer;
+      this.#bytes += made.buffer.byteLength;
+      this.#next = 0;
+    }
+    const byteOffset = this.#next;
+    this.#next += bytes;
+    return { buffer: this.#buffer, byteOffset };
+  }
+
+  /** A slab of `bytes` is dropped. Its pages must have been given back. */
+  give(slab: SlabBytes, bytes: number): void {
+    if (this.#isCarved && bytes === this.#shape.slabBytes) this.#spare.push(slab);
+  }
+
+  #allocate(bytes: number): SlabBytes | undefined {
+    try {
+      return {
+        buffer: this.#shape.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes),
+        byteOffset: 0,
+      };
+    } catch {
+      // RangeError. To the caller it is the same as a full budget.
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { GenerationalHeap, HeapFullError, type Ref } from '../../src/heap/index.js';
+
+const MiB = 2 ** 20;
+
+function fill(heap: GenerationalHeap, bytes: number): Ref[] {
+  const refs: Ref[] = [];
+  try {
+    for (;;) {
+      const ref = heap.allocate(bytes, 1);
+      heap.view(ref).fill(ref & 0xff);
+      refs.push(ref);
+    }
+  } catch (error) {
+    if (!(error instanceof HeapFullError)) throw error;
+  }
+  return refs;
+}
+
+function buffersOf(heap: GenerationalHeap): Set<ArrayBufferLike> {
+  return new Set(heap.memory.u8.map((slab) => slab.buffer).filter((buffer) => buffer.byteLength > 0));
+}
+
+describe('the buffers behind slabs', () => {
+  it('are few, however many slabs there are, and no more than maxBytes', () => {
+    const heap = new GenerationalHeap({ maxBytes: 8 * MiB });
+    const refs = fill(heap, 1000);
+    const { grown } = heap.stats().slabs;
+    expect(grown).toBeGreaterThan(50);
+    const buffers = buffersOf(heap);
+    expect(buffers.size).toBeLessThan(12);
+    const bytes = [...buffers].reduce((sum, buffer) => sum + buffer.byteLength, 0);
+    expect(bytes).toBeLessThanOrEqual(heap.maxBytes);
+    for (const ref of refs) expect(heap.view(ref).every((byte) => byte === (ref & 0xff))).toBe(true);
+    heap.verify();
+  });
+
+  it('are used again when slabs were given back, humongous blocks in between', () => {
+    const heap = new GenerationalHeap({ maxBytes: 8 * MiB });
+    for (let round = 0; round < 3; round++) {
+      const refs = fill(heap, 2000);
+      for (const ref of refs) heap.free(ref);
+      heap.shrink();
+      const long = [1, 2, 3].map(() => heap.allocate(1.5 * MiB));
+      for (const ref of long) heap.view(ref).fill(ref & 0xff);
+      for (const ref of long) expect(heap.view(ref).every((byte) => byte === (ref & 0xff))).toBe(true);
+      heap.verify();
+      for (const ref of long) heap.free(ref);
+      heap.shrink();
+    }
+    expect(buffersOf(heap).size).toBeLessThan(20);
+    heap.verify();
+  });
+
+  it('are one a slab where pages are not given back in place', () => {
+    const heap = new GenerationalHeap({ maxBytes: 4 * MiB, decommit: false });
+    const refs = fill(heap, 1000);
+    const before = heap.bytes.committed;
+    for (const ref of refs) heap.free(ref);
+    heap.shrink();
+    expect(heap.bytes.committed).toBeLessThan(before / 4);
+    expect(buffersOf(heap).size).toBeLessThan(3);
+  });
+});
