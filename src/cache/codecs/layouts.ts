@@ -1,6 +1,9 @@
 import type { StructuredDecoder } from './structured-decoder.js';
 import type { StructuredEncoder } from './structured-encoder.js';
-import { decodeLatin1 } from './text.js';
+import { decodeLatin1, putLatin1, WIDE } from './text.js';
+import type { ByteWriter } from './writer.js';
+
+const { getPrototypeOf } = Object;
 
 /**
  * What a field of a layout can be. Each kind takes less than the next but for ANY, which takes everything and is
@@ -28,7 +31,7 @@ export const MAX_TEXTS = 15;
 export interface Layout {
   readonly id: number;
   readonly kinds: readonly number[];
-  /** False if a field does not fit: the encoder then knows which, and what it has written is void. */
+  /** False if it is no plain object or a field does not fit: the encoder then knows, and what it has written is void. */
   readonly encode: (value: Record<string, unknown>, encoder: StructuredEncoder) => boolean;
   /** Reads on from the decoder's place. */
   readonly decode: (decoder: StructuredDecoder) => Record<string, unknown>;
@@ -88,16 +91,20 @@ function check(kind: number, i: number): string {
     return `if (typeof v${i} !== 'number' || (v${i} | 0) !== v${i} || (v${i} === 0 && 1 / v${i} < 0)) ${refuse}`;
   }
   if (kind === FLOAT64) return `if (typeof v${i} !== 'number') ${refuse}`;
-  return kind === TEXT ? `if (typeof v${i} !== 'string') ${refuse}` : '';
+  return kind === TEXT ? `if (typeof v${i} !== 'string' || v${i}.length > ${MAX_TEXT}) ${refuse}` : '';
 }
 
 function store(kind: number, i: number, offset: number): string {
   if (kind === INT32) return `view.setInt32(p + ${offset}, v${i}, true);`;
-  return kind === FLOAT64 ? `view.setFloat64(p + ${offset}, v${i}, true);` : '';
+  if (kind === FLOAT64) return `view.setFloat64(p + ${offset}, v${i}, true);`;
+  return kind === TEXT ? `u8[p + ${offset}] = v${i}.length;` : '';
 }
 
-function append(kind: number, i: number, offset: number): string {
-  if (kind === TEXT) return `if (!e.text(v${i}, p + ${offset})) return e.misfit(${i}, v${i});`;
+function append(kind: number, i: number): string {
+  if (kind === TEXT) {
+    return `out.ensure(v${i}.length); end = text(v${i}, out, out.length);
+      if (end < 0) return e.misfit(${i}, v${i}); out.length = end;`;
+  }
   if (kind === TEXTS) return `if (!e.texts(v${i})) return e.misfit(${i}, v${i});`;
   return kind === ANY ? `e.value(v${i});` : '';
 }
@@ -106,7 +113,7 @@ function append(kind: number, i: number, offset: number): string {
 function load(kind: number, i: number, offset: number): string {
   if (kind === INT32) return `const v${i} = view.getInt32(p + ${offset}, true);`;
   if (kind === FLOAT64) return `const v${i} = view.getFloat64(p + ${offset}, true);`;
-  if (kind === TEXT) return `const n${i} = b[p + ${offset}], v${i} = text(b, q, q + n${i}); q += n${i};`;
+  if (kind === TEXT) return `const n${i} = b[p + ${offset}], v${i} = text(b, view, q, n${i}); q += n${i};`;
   return `d.at = q; const v${i} = d.${kind === TEXTS ? 'texts' : 'value'}(); q = d.at;`;
 }
 
@@ -116,16 +123,19 @@ export function compiledLayout(id: number, keys: readonly string[], kinds: reado
   const names = keys.map(literal);
   const each = (make: (kind: number, i: number, offset: number) => string): string =>
     kinds.map((kind, i) => make(kind, i, offsets[i]!)).join('\n');
-  const encode = `
+  const encode = `return (o, e) => {
     ${names.map((name, i) => `const v${i} = o[${name}];`).join(' ')}
+    if (prototypeOf(o) !== plain) return e.notPlain();
     ${each(check)}
     const out = e.out;
     out.ensure(${fixedBytes});
-    const view = out.view, p = out.length;
+    const view = out.view, u8 = out.u8, p = out.length;
+    let end;
     ${each(store)}
     out.length = p + ${fixedBytes};
     ${each(append)}
-    return true;`;
+    return true;
+  };`;
   const decode = `return (d) => {
     const b = d.bytes, view = d.view, p = d.at;
     let q = p + ${fixedBytes};
@@ -136,7 +146,11 @@ export function compiledLayout(id: number, keys: readonly string[], kinds: reado
   return {
     id,
     kinds,
-    encode: new Function('o', 'e', encode) as Layout['encode'],
+    encode: new Function('prototypeOf', 'plain', 'text', encode)(
+      getPrototypeOf,
+      Object.prototype,
+      putLatin1,
+    ) as Layout['encode'],
     decode: new Function('text', decode)(decodeLatin1) as Layout['decode'],
   };
 }
@@ -150,6 +164,7 @@ export function walkedLayout(id: number, keys: readonly string[], kinds: readonl
     id,
     kinds,
     encode(object, encoder) {
+      if (getPrototypeOf(object) !== Object.prototype) return encoder.notPlain();
       const { out } = encoder;
       const start = out.length;
       out.ensure(fixedBytes);
@@ -173,24 +188,35 @@ export function walkedLayout(id: number, keys: readonly string[], kinds: readonl
 }
 
 function writeField(encoder: StructuredEncoder, kind: number, value: unknown, at: number): boolean {
-  const { view } = encoder.out;
+  const { out } = encoder;
   switch (kind) {
     case INT32:
       if (!isInt32(value)) return false;
-      view.setInt32(at, value, true);
+      out.view.setInt32(at, value, true);
       return true;
     case FLOAT64:
       if (typeof value !== 'number') return false;
-      view.setFloat64(at, value, true);
+      out.view.setFloat64(at, value, true);
       return true;
     case TEXT:
-      return typeof value === 'string' && encoder.text(value, at);
+      return typeof value === 'string' && writeShort(out, value, at);
     case TEXTS:
       return encoder.texts(value);
     default:
       encoder.value(value);
       return true;
   }
+}
+
+/** Appends a text and writes its length to byte `at`. False if it is too long or no Latin-1. */
+function writeShort(out: ByteWriter, value: string, at: number): boolean {
+  if (value.length > MAX_TEXT) return false;
+  out.u8[at] = value.length;
+  out.ensure(value.length);
+  const end = putLatin1(value, out, out.length);
+  if (end === WIDE) return false;
+  out.length = end;
+  return true;
 }
 
 function readField(decoder: StructuredDecoder, kind: number, at: number): unknown {
@@ -202,8 +228,9 @@ function readField(decoder: StructuredDecoder, kind: number, at: number): unknow
       return view.getFloat64(at, true);
     case TEXT: {
       const start = decoder.at;
-      decoder.at = start + view.getUint8(at);
-      return decodeLatin1(decoder.bytes, start, decoder.at);
+      const length = view.getUint8(at);
+      decoder.at = start + length;
+      return decodeLatin1(decoder.bytes, view, start, length);
     }
     case TEXTS:
       return decoder.texts();

@@ -60,6 +60,21 @@ export class Shapes {
     return at.shape ?? this.#add(at, value);
   }
 
+  /** The same for any object, plain or not, if one like it was met before. */
+  known(value: object): Shape | undefined {
+    let at = this.#root;
+    for (const key in value) {
+      if (at.last === undefined || at.lastKey !== key) {
+        const child = at.children?.get(key);
+        if (child === undefined) return undefined;
+        at.lastKey = key;
+        at.last = child;
+      }
+      at = at.last;
+    }
+    return at.shape;
+  }
+
   #child(at: Node, key: string): Node | undefined {
     at.children ??= new Map();
     let child = at.children.get(key);

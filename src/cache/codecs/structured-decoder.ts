@@ -41,8 +41,9 @@ export class StructuredDecoder {
     if (t < tag.SHORT_STRING) return t;
     if (t < tag.SHORT_ARRAY) {
       const start = this.at;
-      this.at = start + t - tag.SHORT_STRING;
-      return decodeLatin1(this.bytes, start, this.at);
+      const length = t - tag.SHORT_STRING;
+      this.at = start + length;
+      return decodeLatin1(this.bytes, this.view, start, length);
     }
     if (t < tag.SHORT_SHAPE) return this.#shortArray(t - tag.SHORT_ARRAY);
     if (t < tag.NULL) return this.#shapes.layouts[t - tag.SHORT_SHAPE]!.decode(this);
@@ -143,19 +144,20 @@ export class StructuredDecoder {
 
   /** An array of short strings, of a layout. */
   texts(): string[] {
-    const { bytes, at } = this;
+    const { bytes, view, at } = this;
     const count = bytes[at]!;
     let start = at + 1 + count;
     if (count === 2) {
-      const middle = start + bytes[at + 1]!;
-      this.at = middle + bytes[at + 2]!;
-      return [decodeLatin1(bytes, start, middle), decodeLatin1(bytes, middle, this.at)];
+      const first = bytes[at + 1]!;
+      const second = bytes[at + 2]!;
+      this.at = start + first + second;
+      return [decodeLatin1(bytes, view, start, first), decodeLatin1(bytes, view, start + first, second)];
     }
     const texts: string[] = [];
     for (let i = 1; i <= count; i++) {
-      const end = start + bytes[at + i]!;
-      texts.push(decodeLatin1(bytes, start, end));
-      start = end;
+      const length = bytes[at + i]!;
+      texts.push(decodeLatin1(bytes, view, start, length));
+      start += length;
     }
     this.at = start;
     return texts;
@@ -200,8 +202,9 @@ export class StructuredDecoder {
     const t = this.bytes[this.at]!;
     if (t < tag.SHORT_STRING || t >= tag.SHORT_ARRAY) return this.value() as string;
     const start = this.at + 1;
-    this.at = start + t - tag.SHORT_STRING;
-    return decodeKey(this.bytes, start, this.at);
+    const length = t - tag.SHORT_STRING;
+    this.at = start + length;
+    return decodeKey(this.bytes, this.view, start, length);
   }
 
   #map(): Map<unknown, unknown> {

@@ -1,7 +1,7 @@
 import { MAX_TEXT, MAX_TEXTS } from './layouts.js';
 import type { Shape, Shapes } from './shapes.js';
 import * as tag from './structured-tags.js';
-import { LATIN1, writeShort, writeText } from './text.js';
+import { LATIN1, putLatin1, WIDE, writeText } from './text.js';
 import type { ByteWriter } from './writer.js';
 
 /** Deeper than this, a value is taken for one with cycles, and its objects are tracked. */
@@ -11,6 +11,9 @@ export const MAX_DEPTH = 1000;
 
 const objectPrototype = Object.prototype;
 const { getPrototypeOf } = Object;
+
+/** In place of a field that did not fit: the object is not plain. */
+const NOT_PLAIN = -1;
 
 /** Thrown to begin anew with tracking, and for what cannot be encoded; never leaves the codec. */
 export const TOO_DEEP: unique symbol = Symbol('too deep');
@@ -30,7 +33,7 @@ export class StructuredEncoder {
   readonly #shapes: Shapes;
   #depth: number = 0;
   #references: Map<object, number> | null = null;
-  /** The field that did not fit its layout, and what it was. */
+  /** The field that did not fit its layout, or NOT_PLAIN, and what it was. */
   #misfit: number = 0;
   #misfitValue: unknown;
 
@@ -127,26 +130,41 @@ export class StructuredEncoder {
       this.#references.set(value, this.#references.size);
     }
     if (++this.#depth > TRACK_DEPTH && (this.#references === null || this.#depth > MAX_DEPTH)) throw TOO_DEEP;
+    if (Array.isArray(value)) this.#array(value);
+    else if (!this.#known(value)) this.#other(value);
+    this.#depth--;
+  }
+
+  /**
+   * Most objects are plain and of a shape that was met before. Asking V8 for a prototype is a call into its runtime,
+   * unless code has just read a property of the object, as the code of its layout does: so that asks.
+   */
+  #known(value: object): boolean {
+    // A view's elements would be listed.
+    if (this.#references !== null || ArrayBuffer.isView(value)) return false;
+    const shape = this.#shapes.known(value);
+    return shape !== undefined && this.#shaped(shape, value as Record<string, unknown>);
+  }
+
+  #other(value: object): void {
     const prototype = getPrototypeOf(value);
     if (prototype === objectPrototype) this.#plain(value as Record<string, unknown>);
-    else if (Array.isArray(value)) this.#array(value, prototype);
     else if (prototype === null) this.#keyed(tag.BARE_OBJECT, value as Record<string, unknown>);
     else this.#special(value, prototype);
-    this.#depth--;
   }
 
   #plain(value: Record<string, unknown>): void {
     // With references, an object must exist before its values: shapes make it after.
     const shape = this.#references === null ? this.#shapes.of(value) : undefined;
-    if (shape === undefined) {
-      this.#keyed(tag.OBJECT, value);
-      return;
-    }
-    this.#shaped(shape, value);
+    if (shape === undefined || !this.#shaped(shape, value)) this.#keyed(tag.OBJECT, value);
   }
 
-  /** Writes an object by its shape's layout, in which its values may not fit: the shape gets a wider one then. */
-  #shaped(shape: Shape, value: Record<string, unknown>): void {
+  /**
+   * Writes an object by its shape's layout, in which its values may not fit: the shape gets a wider one then.
+   *
+   * @returns false, with nothing written, if it is not plain, or its shape may have no more layouts.
+   */
+  #shaped(shape: Shape, value: Record<string, unknown>): boolean {
     const { out } = this;
     const start = out.length;
     for (let layout = shape.layout; layout !== undefined; layout = shape.layout) {
@@ -155,12 +173,13 @@ export class StructuredEncoder {
         out.byte(tag.SHAPE);
         out.varint(layout.id);
       }
-      if (layout.encode(value, this)) return;
+      if (layout.encode(value, this)) return true;
       out.length = start;
+      if (this.#misfit === NOT_PLAIN) return false;
       this.#shapes.widen(shape, layout, this.#misfit, this.#misfitValue);
       this.#misfitValue = undefined;
     }
-    this.#keyed(tag.OBJECT, value);
+    return false;
   }
 
   // ---- for layouts ----
@@ -172,28 +191,33 @@ export class StructuredEncoder {
     return false;
   }
 
-  /** Appends a short string's characters and writes their count to byte `at`. False if it is no such string. */
-  text(value: string, at: number): boolean {
-    const { length } = value;
-    if (length > MAX_TEXT || !writeShort(value, this.out)) return false;
-    this.out.u8[at] = length;
-    return true;
+  /** Notes that the object is not plain. */
+  notPlain(): false {
+    this.#misfit = NOT_PLAIN;
+    return false;
   }
 
   /** Appends a short array of short strings: count, lengths, characters. False if it is none. */
   texts(value: unknown): boolean {
-    if (!Array.isArray(value) || getPrototypeOf(value) !== Array.prototype) return false;
+    if (!Array.isArray(value)) return false;
+    // The length first: it tells V8 what `value` is, so that asking for its prototype costs nothing.
     const { length } = value;
-    if (length > MAX_TEXTS) return false;
+    if (length > MAX_TEXTS || getPrototypeOf(value) !== Array.prototype) return false;
     const { out } = this;
-    out.ensure(length + 1);
     const at = out.length;
+    out.ensure(length + 1);
     out.u8[at] = length;
-    out.length = at + length + 1;
+    let end = at + length + 1;
     for (let i = 0; i < length; i++) {
       const text: unknown = value[i];
-      if (typeof text !== 'string' || !this.text(text, at + 1 + i)) return false;
+      if (typeof text !== 'string' || text.length > MAX_TEXT) return false;
+      out.length = end;
+      out.ensure(text.length);
+      end = putLatin1(text, out, end);
+      if (end === WIDE) return false;
+      out.u8[at + 1 + i] = text.length;
     }
+    out.length = end;
     return true;
   }
 
@@ -207,7 +231,9 @@ export class StructuredEncoder {
     }
   }
 
-  #array(value: unknown[], prototype: object | null): void {
+  #array(value: unknown[]): void {
+    const { length } = value;
+    const prototype: object | null = getPrototypeOf(value);
     // A class that extends Array would come back without its methods.
     if (
       prototype !== Array.prototype &&
@@ -216,7 +242,6 @@ export class StructuredEncoder {
       throw UNENCODABLE;
     }
     const { out } = this;
-    const { length } = value;
     if (length <= tag.SHORT_ARRAY_MAX && !hasHoles(value)) {
       out.byte(tag.SHORT_ARRAY + length);
       for (let i = 0; i < length; i++) this.value(value[i]);

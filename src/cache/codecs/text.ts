@@ -11,6 +11,8 @@ const { utf8Write, ucs2Write } = Buffer.prototype as unknown as TextMethods;
 export const LATIN1 = 0;
 export const UTF8 = 1;
 export const UTF16 = 2;
+/** No Latin-1. */
+export const WIDE = -1;
 
 /** Up to here a loop beats the call into the platform. */
 const LOOP_CHARS = 64;
@@ -42,9 +44,16 @@ export function writeText(text: string, out: ByteWriter): number {
 }
 
 function writeByLoop(text: string, out: ByteWriter): boolean {
+  out.ensure(text.length);
+  const end = putByLoop(text, out, out.length);
+  if (end === WIDE) return false;
+  out.length = end;
+  return true;
+}
+
+function putByLoop(text: string, out: ByteWriter, at: number): number {
   const length = text.length;
-  out.ensure(length);
-  const { u8, view, length: at } = out;
+  const { u8, view } = out;
   let wide = 0;
   let i = 0;
   for (; i + 4 <= length; i += 4) {
@@ -60,18 +69,18 @@ function writeByLoop(text: string, out: ByteWriter): boolean {
     wide |= code;
     u8[at + i] = code;
   }
-  if (wide > 0xff) return false;
-  out.length = at + length;
-  return true;
+  return wide > 0xff ? WIDE : at + length;
 }
 
-/** Appends `text` as Latin-1; false, and nothing is appended, if it is not. */
-export function writeShort(text: string, out: ByteWriter): boolean {
-  if (text.length <= LOOP_CHARS) return writeByLoop(text, out);
-  const start = out.length;
-  if (writeText(text, out) === LATIN1) return true;
-  out.length = start;
-  return false;
+/**
+ * Writes `text` as Latin-1 from byte `at` of `out`, which has room for it.
+ *
+ * @returns the byte behind it, or WIDE: then it is not Latin-1, and what was written is void.
+ */
+export function putLatin1(text: string, out: ByteWriter, at: number): number {
+  if (text.length <= LOOP_CHARS) return putByLoop(text, out, at);
+  out.length = at;
+  return writeText(text, out) === LATIN1 ? out.length : WIDE;
 }
 
 function isWellFormed(text: string): boolean {
@@ -97,16 +106,23 @@ const internedWords: Int32Array = new Int32Array(2 * (INTERNED_MASK + 1));
 /**
  * Very short strings repeat (tags, states): one decoded lately is handed out again, which costs less than making a
  * new one, and leaves nothing to collect.
+ *
+ * @param view over the same bytes.
  */
-export function decodeLatin1(bytes: Uint8Array, start: number, end: number): string {
-  const length = end - start;
+export function decodeLatin1(bytes: Uint8Array, view: DataView, start: number, length: number): string {
   if (length > INTERNED_CHARS) return readText(bytes, start, length, LATIN1);
   if (length === 0) return '';
   let low = 0;
-  let high = length << 24;
-  const middle = length < 4 ? end : start + 4;
-  for (let i = start, shift = 0; i < middle; i++, shift += 8) low |= bytes[i]! << shift;
-  for (let i = middle, shift = 0; i < end; i++, shift += 8) high |= bytes[i]! << shift;
+  let high = 0;
+  if (start + 8 <= bytes.length) {
+    low = view.getInt32(start, true);
+    if (length < 4) low &= (1 << (length << 3)) - 1;
+    else high = view.getInt32(start + 4, true) & ((1 << ((length - 4) << 3)) - 1);
+  } else {
+    for (let i = 0; i < length && i < 4; i++) low |= bytes[start + i]! << (i << 3);
+    for (let i = 4; i < length; i++) high |= bytes[start + i]! << ((i - 4) << 3);
+  }
+  high |= length << 24;
   const hash = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1);
   const slot = (hash >>> 16) & INTERNED_MASK;
   if (internedWords[2 * slot] === low && internedWords[2 * slot + 1] === high) return interned[slot]!;
@@ -120,11 +136,12 @@ export function decodeLatin1(bytes: Uint8Array, start: number, end: number): str
 const internedKeys: string[] = new Array<string>(INTERNED_MASK + 1).fill('');
 
 /** Keys of objects used as maps: a string that was a key before need not be made one again. */
-export function decodeKey(bytes: Uint8Array, start: number, end: number): string {
-  const length = end - start;
-  if (length <= INTERNED_CHARS || length > INTERNED_KEY_CHARS) return decodeLatin1(bytes, start, end);
+export function decodeKey(bytes: Uint8Array, view: DataView, start: number, length: number): string {
+  if (length <= INTERNED_CHARS || length > INTERNED_KEY_CHARS) {
+    return decodeLatin1(bytes, view, start, length);
+  }
   let hash = length;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x9e3779b1);
+  for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x9e3779b1);
   const slot = (hash ^ (hash >>> 15)) & INTERNED_MASK;
   const known = internedKeys[slot]!;
   if (known.length === length) {
