@@ -219,9 +219,9 @@ export class EntryStore {
     this.heap.freeOwned(address);
   }
 
-  /** Takes an entry out. */
-  remove(address: Address): void {
-    this.#unindex(this.keys.hashAt(address), address);
+  /** Takes an entry out. `hash`: of its key. */
+  remove(address: Address, hash: number): void {
+    this.#unindex(hash, address);
     this.abandon(address);
   }
 

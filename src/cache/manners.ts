@@ -3,7 +3,8 @@ import type { Address } from '../heap/index.js';
 import { Announcements } from './announcements.js';
 import { Autopurge } from './autopurge.js';
 import { metrics } from './channels.js';
-import { type CacheEngine, PutRequest, REFUSED, REPLACED } from './engine.js';
+import type { CacheEngine } from './engine.js';
+import { HAS_TTL } from './entry.js';
 import { type FetchDefaults, Fetches, type FetchHost } from './fetch.js';
 import type { CacheKey } from './key.js';
 import { StaleSweep } from './stale-sweep.js';
@@ -18,6 +19,7 @@ import type {
   Status,
 } from './types.js';
 import { keyAt } from './walks.js';
+import { PutRequest, REFUSED, REPLACED } from './writes.js';
 
 /** What the face has for calls that do not say otherwise. Its user may change any of it at any time. */
 export interface CallDefaults extends FetchDefaults, CacheIdentity {
@@ -53,7 +55,7 @@ export class Manners<K extends CacheKey, V, FC> {
 
   /** Sum of the entries' sizes; without maxSize, maxEntrySize or sizeCalculation, of their true bytes. */
   get calculatedSize(): number {
-    return this.engine.isSized ? this.engine.calculatedSize : this.engine.store.liveBytes;
+    return this.engine.sizes.isCounted ? this.engine.sizes.total : this.engine.store.liveBytes;
   }
 
   // ---- reading ----
@@ -68,10 +70,12 @@ export class Manners<K extends CacheKey, V, FC> {
     const engine = this.engine;
     const address = engine.find(key);
     if (address === -1) return this.#readMissing(key, options, status);
-    if (engine.expiry.isStale(address)) return this.#readStale(key, address, options, status);
+    const mark = engine.store.markOf(address);
+    const hasTtl = (mark & HAS_TTL) !== 0;
+    if (hasTtl && engine.expiry.isStale(address)) return this.#readStale(key, address, options, status);
     this.hits++;
-    engine.hit(address);
-    if (options.updateAgeOnGet ?? this.#cache.updateAgeOnGet) engine.expiry.restart(address);
+    engine.hit(address, mark);
+    if (hasTtl && (options.updateAgeOnGet ?? this.#cache.updateAgeOnGet)) engine.expiry.restart(address);
     if (status !== undefined) {
       status.get = this.fetches?.pendingFor(key) === undefined ? 'hit' : 'fetching';
       describeTtl(status, engine, address);
@@ -135,7 +139,7 @@ export class Manners<K extends CacheKey, V, FC> {
   #put(key: K, value: V, options: SetOptions<K, V>, status: Status<K, V> | undefined): number {
     const engine = this.engine;
     // First, since a sizeCalculation may use the cache, and with it the request.
-    const size = engine.isSized ? this.#sizeFor(key, value, options) : 0;
+    const size = engine.sizes.isCounted ? this.#sizeFor(key, value, options) : 0;
     const request = this.#request;
     request.ttlMs = options.ttl ?? this.#cache.ttl;
     if (request.ttlMs !== this.#cache.ttl) checkInteger('ttl', request.ttlMs, 0);
@@ -148,7 +152,7 @@ export class Manners<K extends CacheKey, V, FC> {
     request.site = options.site ?? 0;
     const oldValue = status === undefined ? undefined : this.#valueOf(key);
     const { ttlMs, startMs } = request;
-    const result = engine.put(key, value, request);
+    const result = engine.writes.put(key, value, request);
     if (result === REPLACED && status !== undefined) status.oldValue = oldValue!;
     if (this.#cache.ttlAutopurge && ttlMs > 0) this.#expectExpiry(startMs + ttlMs);
     if (status !== undefined) describeSet(status, engine, result, this.calculatedSize, ttlMs, startMs);

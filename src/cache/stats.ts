@@ -48,7 +48,7 @@ export function cacheStats<K extends CacheKey, V>(engine: CacheEngine<K, V>, cou
     sets,
     evictions: engine.evictions,
     expirations: engine.expirations,
-    refusals: engine.refusals,
+    refusals: engine.writes.refusals,
     fetches: fetches?.dispatched ?? 0,
     pendingFetches: fetches?.size ?? 0,
   };

@@ -1,8 +1,9 @@
 import type { Address } from '../heap/index.js';
 import { metrics } from './channels.js';
-import { ADDED, type CacheEngine, REFUSED, UPDATED } from './engine.js';
+import type { CacheEngine } from './engine.js';
 import type { CacheKey } from './key.js';
 import type { CacheIdentity, InsertReason, Status } from './types.js';
+import { ADDED, REFUSED, UPDATED } from './writes.js';
 
 /** Whether someone wants to know: the caller, by a status object, or a subscriber of `rolp:cache:metrics`. */
 export function isObserved(options: { readonly status?: unknown }): boolean {
@@ -56,7 +57,7 @@ export function describeSet<K extends CacheKey, V>(
   ttlMs: number,
   startMs: number,
 ): void {
-  status.entrySize = engine.lastSize;
+  status.entrySize = engine.writes.lastSize;
   status.totalCalculatedSize = totalSize;
   if (result === REFUSED) {
     status.set = 'miss';

@@ -1,7 +1,7 @@
 import type { Address, RecordReader } from '../heap/index.js';
 import { type Codec, UnencodableError } from './codecs/codec.js';
 import { ByteWriter } from './codecs/writer.js';
-import { ALTERNATIVE, HEADER_WORDS, valueWord } from './entry.js';
+import { ALTERNATIVE, HAS_TTL, HEADER_WORDS, valueWord } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import { Front } from './front.js';
 import { HeapValues } from './heap-values.js';
@@ -23,6 +23,8 @@ export class Values<K extends CacheKey, V> {
   readonly writer: ByteWriter = new ByteWriter();
   /** Whether an entry's value may end before its block does. */
   readonly hasSlack: boolean;
+  /** The value of the entry at an address, a copy. */
+  readonly copy: (address: Address) => V;
   readonly #store: EntryStore;
   readonly #codec: Codec<V>;
   readonly #reader: RecordReader | undefined;
@@ -42,6 +44,9 @@ export class Values<K extends CacheKey, V> {
     if (front !== undefined) this.#front = new Front<V>(store.keys, front.entries, front.freeze);
     store.front = this.#front as Front<unknown> | undefined;
     this.hasSlack = codec.delimitsItself === true && !isSized;
+    this.copy = copier(store, codec, this.#reader, this.hasSlack, (address) =>
+      this.#heapValues.get(this.#heapIdOf(address)),
+    );
   }
 
   /** Whether a value is being encoded, by code of the user's perhaps. */
@@ -75,19 +80,6 @@ export class Values<K extends CacheKey, V> {
     const store = this.#store;
     if ((store.markOf(address) & ALTERNATIVE) !== 0) return this.copy(address);
     return this.#reader!.view(address >>> store.memory.slabShift, store.valueStart(address)) as V;
-  }
-
-  /** The entry's value, a copy. */
-  copy(address: Address): V {
-    const { memory, fixedWords, valueAlign } = this.#store;
-    const slab = address >>> memory.slabShift;
-    const i32 = memory.i32[slab]!;
-    const at = (address & memory.slabMask) << memory.wordShift;
-    if ((i32[at]! & ALTERNATIVE) !== 0) return this.#heapValues.get(this.#heapIdOf(address));
-    const start = valueWord(i32, at, fixedWords, valueAlign) << 2;
-    if (this.#reader !== undefined) return this.#reader.decode(slab, start) as V;
-    const end = this.hasSlack ? start : this.#store.valueEnd(address);
-    return this.#codec.decode(memory.u8[slab]!, start, end, memory.view[slab]!);
   }
 
   #heapIdOf(address: Address): number {
@@ -130,12 +122,17 @@ export class Values<K extends CacheKey, V> {
     return this.hasSlack && payload <= oldPayload && payload + SLACK_BYTES >= oldPayload;
   }
 
-  /** Writes the value in hand over that of the entry with the loaded key. @returns false if it does not fit there. */
+  /**
+   * Writes the value in hand over that of the entry with the loaded key: without a ttl, both values in bytes.
+   *
+   * @returns false, with nothing done, if it is not so or does not fit there.
+   */
   overwrite(at: Address): boolean {
     const store = this.#store;
     const { memory } = store;
     const i32 = memory.i32[at >>> memory.slabShift]!;
     const header = (at & memory.slabMask) << memory.wordShift;
+    if ((i32[header]! & (HAS_TTL | ALTERNATIVE)) !== 0) return false;
     const start = valueWord(i32, header, store.fixedWords, store.valueAlign);
     const room = store.heap.byteLengthAt(at) - ((start - header - HEADER_WORDS) << 2);
     const { length, i32: from } = this.writer;
@@ -167,4 +164,25 @@ export class Values<K extends CacheKey, V> {
   clear(): void {
     this.#heapValues.clear();
   }
+}
+
+/** `copy` as a closure over what does not change, as KeyIndex's `find`: V8 reads it as constants. */
+function copier<V>(
+  store: EntryStore,
+  codec: Codec<V>,
+  reader: RecordReader | undefined,
+  hasSlack: boolean,
+  heapValue: (address: Address) => V,
+): (address: Address) => V {
+  const { fixedWords, valueAlign } = store;
+  const { i32, u8, view, slabShift, slabMask, wordShift } = store.memory;
+  return (address) => {
+    const slab = address >>> slabShift;
+    const words = i32[slab]!;
+    const at = (address & slabMask) << wordShift;
+    if ((words[at]! & ALTERNATIVE) !== 0) return heapValue(address);
+    const start = valueWord(words, at, fixedWords, valueAlign) << 2;
+    if (reader !== undefined) return reader.decode(slab, start) as V;
+    return codec.decode(u8[slab]!, start, hasSlack ? start : store.valueEnd(address), view[slab]!);
+  };
 }

@@ -45,7 +45,7 @@ export function infoAt<K extends CacheKey, V>(engine: CacheEngine<K, V>, address
     info.ttl = ttlMs - engine.expiry.ageMsOf(address);
     info.start = Date.now();
   }
-  if (engine.isSized) info.size = engine.sizeOf(address);
+  if (engine.sizes.isCounted) info.size = engine.sizes.of(address);
   return info;
 }
 
@@ -59,7 +59,7 @@ export function dumpOf<K extends CacheKey, V>(engine: CacheEngine<K, V>): [K, En
       info.ttl = ttlMs;
       info.start = Math.floor(Date.now() - engine.expiry.ageMsOf(address));
     }
-    if (engine.isSized) info.size = engine.sizeOf(address);
+    if (engine.sizes.isCounted) info.size = engine.sizes.of(address);
     entries.push([keyAt(engine, address), info]);
   }
   return entries;

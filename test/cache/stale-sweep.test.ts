@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/index.js';
-import { CacheEngine, PutRequest } from '../../src/cache/engine.js';
+import { CacheEngine } from '../../src/cache/engine.js';
 import { resolveCacheOptions } from '../../src/cache/options.js';
 import { StaleSweep } from '../../src/cache/stale-sweep.js';
 import type { PolicyName } from '../../src/cache/types.js';
+import { PutRequest } from '../../src/cache/writes.js';
 
 function make(policy: PolicyName, clock: { ms: number }): CacheEngine<string, string> {
   const perf = { now: () => clock.ms };
@@ -22,7 +23,7 @@ function put(engine: CacheEngine<string, string>, key: string, value: string, tt
   const request = new PutRequest();
   request.ttlMs = ttlMs;
   request.startMs = engine.expiry.nowMs();
-  engine.put(key, value, request);
+  engine.writes.put(key, value, request);
 }
 
 /** A budget that is spent by the first region. */
