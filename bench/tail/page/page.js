@@ -76,7 +76,8 @@
       label: entry.name,
       stroke: colourOf(entry.name, index),
       width: 2,
-      points: { size: 5 },
+      // Filled: a variant with few pauses is a dot or two.
+      points: { size: 6, fill: colourOf(entry.name, index) },
       spanGaps: false,
       ...extra,
     }));
@@ -189,13 +190,14 @@
     const box = element('div', 'chart');
     box.append(element('h3', '', title), element('div', 'note', note));
     const grid = element('div', 'bars');
-    const most = Math.max(...list.map((entry) => entry[key] ?? 0), 1);
+    // The floor keeps nothing: at its length the others' bars could not be told apart.
+    const most = Math.max(...list.filter(({ name }) => name !== 'floor').map((entry) => entry[key] ?? 0), 1);
     list.forEach((entry, index) => {
       if (entry[key] === null) return;
       grid.append(element('div', '', entry.name));
       const row = element('div');
       const bar = element('div', 'bar');
-      bar.style.width = `${(entry[key] / most) * 100}%`;
+      bar.style.width = `${Math.min(1, entry[key] / most) * 100}%`;
       bar.style.background = colourOf(entry.name, index);
       row.append(bar, element('div', 'value', msLabel(entry[key])));
       grid.append(row);
