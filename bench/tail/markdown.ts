@@ -17,7 +17,9 @@ export function markdownOf(
   config: Record<string, unknown>,
   sections: readonly { readonly group: Group; readonly results: readonly ProcessResult[] }[],
 ): string {
-  const head = `${config.machine}; \`${config.command}\`\n`;
+  const note =
+    config.size === 'full' ? '' : 'Indicative: a smaller run than `--full`, which alone gives verdicts.\n';
+  const head = `${config.machine}; \`${config.command}\`\n${note}`;
   return head + sections.map(({ group, results }) => tableOf(group, results)).join('');
 }
 

@@ -43,5 +43,6 @@ function withTable(readme: string, target: string): string {
   if (begin === -1 || end < begin) throw new Error(`${README} lacks the lines '${BEGIN}' and '${END}'`);
   const table = readFileSync(join(target, 'table.md'), 'utf8');
   const picture = `![Pauses by percentile](${target}/pauses.svg)`;
-  return `${readme.slice(0, begin)}${BEGIN}\n\n${picture}\n\n${table}\n${readme.slice(end)}`;
+  const rest = `[All figures and verdicts](${target}/summary.txt); [the page](${target}/report.html) with every plot.`;
+  return `${readme.slice(0, begin)}${BEGIN}\n\n${picture}\n\n${table}\n${rest}\n\n${readme.slice(end)}`;
 }
