@@ -24,6 +24,8 @@ const SIDE_VARIANTS = ['heap', 'arena'];
 
 /** What no verdict is about is run once, for its figures. */
 const ONCE = ['lru-cache', 'map-of-buffers', 'minisearch'];
+/** Compared with `arena` by their medians, without a verdict: half of the repeats will do. */
+const BY_MEDIAN = ['single', 'auto'];
 
 export interface PlannedVariant extends BenchVariant {
   readonly repeats: number;
@@ -83,7 +85,12 @@ function plannedVariants(
   const wanted = isSide ? SIDE_VARIANTS : VARIANTS[options.size];
   return known
     .filter(({ name }) => wanted.length === 0 || wanted.includes(name))
-    .map((v) => ({ ...v, repeats: isSide || ONCE.includes(v.name) ? 1 : repeats }));
+    .map((v) => ({ ...v, repeats: isSide ? 1 : repeatsOf(v.name, repeats) }));
+}
+
+function repeatsOf(variant: string, repeats: number): number {
+  if (ONCE.includes(variant)) return 1;
+  return BY_MEDIAN.includes(variant) ? Math.ceil(repeats / 2) : repeats;
 }
 
 /** The runs that the rate is taken from: none where it is given. */

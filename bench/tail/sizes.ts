@@ -54,7 +54,7 @@ export const MOST_MINUTES: Record<Size, number> = { quick: 6, medium: 12, full: 
  */
 const OVERHEAD: Record<string, { readonly start: number; readonly per100Mb: number }> = {
   lucene: { start: 2, per100Mb: 1 },
-  cassandra: { start: 0.7, per100Mb: 0.6 },
+  cassandra: { start: 0.7, per100Mb: 1.5 },
   graphchi: { start: 0.7, per100Mb: 1 },
 };
 
