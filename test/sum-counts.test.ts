@@ -62,6 +62,9 @@ describe('the sum of all test runs', () => {
     });
     report('v26.10.0-1-3.json', []);
     expect(sum().status).toBe(1);
+    // Its process died while it was loaded.
+    report('v26.10.0-1-3.json', [file('passed', [])]);
+    expect(sum().lines.at(-1)).toBe('0 passed, 1 failed');
   });
 });
 
@@ -135,6 +138,14 @@ describe('a second try', () => {
     expect([first, second, lines.at(-1)]).toEqual([1, 0, '2 passed, 0 failed']);
     expect(lines[0]).toMatch(/^passed on a second try: Node v.*a\.test\.mjs: fails once$/);
     expect(lines[1]).toBe('    Error: by chance');
+  });
+
+  it('is made, too, of a file whose process dies, and counts its tests', () => {
+    const { first, second, lines } = runTwice(
+      `import { it } from 'vitest'; it('dies', () => process.kill(process.pid, 'SIGKILL'));`,
+    );
+    expect([first, second, lines.at(-1)]).toEqual([1, 1, '1 passed, 1 failed']);
+    expect(lines[0]).toMatch(/^failed: Node v.*a\.test\.mjs: dies$/);
   });
 
   it('saves no test that fails each time', () => {

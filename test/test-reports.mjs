@@ -44,13 +44,15 @@ function resultsOf({ status, message, assertionResults }) {
     seen.set(fullName, nth);
     const name = nth === 1 ? fullName : `${fullName} (${nth})`;
     if (result === 'passed') tests.set(name, { passed: true, message: null });
-    else if (result === 'failed') {
+    else if (result === 'failed' || result === 'pending') {
       failed++;
-      tests.set(name, { passed: false, message: failureMessages.join('\n') });
+      const message = result === 'pending' ? 'did not end: the process was gone' : failureMessages.join('\n');
+      tests.set(name, { passed: false, message });
     }
   }
-  const passed = status !== 'failed' || failed > 0;
-  tests.set(WHOLE_FILE, { passed, message: passed ? null : message });
+  // Where its process dies before it has told its tests, vitest calls a file without any passed.
+  const passed = failed > 0 || (status !== 'failed' && assertionResults.length > 0);
+  tests.set(WHOLE_FILE, { passed, message: passed ? null : message || 'has no tests' });
   return tests;
 }
 
