@@ -195,4 +195,18 @@ describe('a list against an array', () => {
     );
     expect(full).toBeGreaterThan(0);
   });
+
+  it('leaves little of its regions empty, whatever their size', () => {
+    for (const regionBytes of [1024, 4096, 16 * 1024, 1024 * 1024]) {
+      const heap = new GenerationalHeap({ maxBytes: 256 * regionBytes, regionBytes });
+      const list = new NumberList(heap, { values: 'u32', generation: 3 });
+      const bytes = 24 * regionBytes;
+      for (let i = 0; i < bytes / 4; i++) list.push(i);
+      const { regions } = heap.stats().generations.find(({ generation }) => generation === 3)!;
+      // In the smallest regions three blocks fit where four nearly would.
+      expect(regions * regionBytes, String(regionBytes)).toBeLessThan(
+        bytes * (regionBytes < 16384 ? 1.5 : 1.15),
+      );
+    }
+  });
 });

@@ -8,10 +8,17 @@ export interface NumberListOptions extends Placement {
 }
 
 const FIRST_BYTES = 64;
+/**
+ * Blocks to a region. A block of a power of two and its header fit one time less than the power says: of four to a region
+ * a quarter of it was left empty.
+ */
+const BLOCKS_A_REGION = 32;
+/** Smaller blocks are not worth their handle, but in regions that hold less than four of them. */
+const LEAST_BLOCK_BYTES = 1024;
 
 /**
- * A growable list of u32, refs or doubles in blocks of the heap: the first doubles until it has a quarter of a
- * region, then blocks of that size are added, so growing copies at most a quarter region. It lies in a
+ * A growable list of u32, refs or doubles in blocks of the heap: the first doubles until it has a 32nd of a
+ * region, then blocks of that size are added, so growing copies at most that much. It lies in a
  * generation, and after that is released its elements are gone (StaleRefError).
  */
 export class NumberList {
@@ -34,7 +41,9 @@ export class NumberList {
     this.values = checkKind('NumberList.values', options.values);
     this.#generation = options.generation;
     this.#elementShift = this.values === 'f64' ? 3 : 2;
-    this.#blockShift = Math.log2(Math.max(FIRST_BYTES, heap.regionBytes / 4)) - this.#elementShift;
+    const least = Math.min(LEAST_BLOCK_BYTES, heap.regionBytes / 4);
+    const blockBytes = Math.max(FIRST_BYTES, least, heap.regionBytes / BLOCKS_A_REGION);
+    this.#blockShift = Math.log2(blockBytes) - this.#elementShift;
     // A shift and a mask at each access: `2 ** shift` would be a call of the pow function.
     this.#blockElements = 2 ** this.#blockShift;
   }
