@@ -51,13 +51,19 @@ export class Evacuator {
     let wasted = 0;
     let inUse = 0;
     for (let r = 0; r < space.top; r++) {
-      if (space.state[r] === FRAGMENTED) {
+      if (space.state[r] === FRAGMENTED && !this.#waits(r)) {
         wasted += space.regionUnits - (space.used[r]! - space.freed[r]!);
         this.#look(r);
       }
       if (space.state[r]! > FREE) inUse += space.regionUnits;
     }
     this.wasteful = wasted > config.wasteThreshold * inUse;
+  }
+
+  /** Whether the blocks of a region are expected to die by themselves soon. */
+  #waits(region: number): boolean {
+    const { space, cycle, generations } = this.#core;
+    return cycle - space.bornCycle[region]! < generations.waitCycles[space.generation[region]!]!;
   }
 
   /**

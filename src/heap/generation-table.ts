@@ -3,7 +3,7 @@ import { GENERATION_MASK, NUMBERED_GENERATIONS } from './layout.js';
 import { NONE } from './region-space.js';
 import type { Generation } from './types.js';
 
-const BYTES_PER_GENERATION = 11 * 4 + 5 * 8;
+const BYTES_PER_GENERATION = 12 * 4 + 5 * 8;
 
 /** Counters of a generation since it was made. */
 export interface GenerationCounters {
@@ -36,6 +36,8 @@ export class GenerationTable {
   evacuateTo: Int32Array = new Int32Array(0);
   /** A retired region with at most this many live units is fragmented. */
   liveLimit: Int32Array = new Int32Array(0);
+  /** Cycles from its opening for which a fragmented region is left alone while there is room. */
+  waitCycles: Int32Array = new Int32Array(0);
   /** How often the generation was collected or released. */
   epoch: Int32Array = new Int32Array(0);
   bytesAllocated: Float64Array = new Float64Array(0);
@@ -125,6 +127,7 @@ export class GenerationTable {
     this.tail = grown(this.tail).fill(NONE, before);
     this.evacuateTo = grown(this.evacuateTo);
     this.liveLimit = grown(this.liveLimit);
+    this.waitCycles = grown(this.waitCycles);
     this.epoch = grown(this.epoch);
     this.bytesAllocated = grownDoubles(this.bytesAllocated);
     this.bytesEvacuated = grownDoubles(this.bytesEvacuated);
@@ -159,6 +162,7 @@ export class GenerationTable {
     }
     this.evacuateTo[index] = evacuateTo;
     this.liveLimit[index] = liveLimit;
+    this.waitCycles[index] = 0;
     for (const counters of this.#counters()) counters[index] = 0;
     return this.id(index);
   }

@@ -24,6 +24,11 @@ export interface GenerationOptions {
   readonly evacuateTo?: number;
   /** Live share under which a region is fragmented, 0 to 0.95; 0: never evacuated by the heap itself. */
   readonly liveThreshold?: number;
+  /**
+   * Heap cycles from a region's opening for which it is not evacuated while there is room, 0 to 2^30: for blocks that will
+   * have died by then. Default 0.
+   */
+  readonly waitCycles?: number;
 }
 
 /**
@@ -124,8 +129,10 @@ export class GenerationalHeap extends BlockHeap {
     const { config } = this.core;
     const evacuateTo = this.#indexOf(options.evacuateTo ?? PERMANENT_GENERATION);
     const limit = this.#liveLimit('newGeneration', options.liveThreshold ?? config.liveThreshold);
+    const waitCycles = this.#waitCycles('newGeneration', options.waitCycles ?? 0);
     const generation = this.core.generations.add(evacuateTo, limit);
     if (generation === 0) throw this.core.room.full(this.core.generations.bytes, 'the generation table');
+    this.core.generations.waitCycles[this.core.generations.indexOf(generation)] = waitCycles;
     this.refresh();
     return generation;
   }
@@ -135,16 +142,22 @@ export class GenerationalHeap extends BlockHeap {
     return Math.floor(checkNumber(`${call}.liveThreshold`, share, 0, 0.95) * this.core.space.regionUnits);
   }
 
+  #waitCycles(call: string, cycles: number): number {
+    return checkInteger(`${call}.waitCycles`, cycles, 0, 2 ** 30);
+  }
+
   /** Changes where a generation evacuates to, or when. @throws RangeError before anything is changed. */
   configureGeneration(generation: number, options: GenerationOptions): void {
     const g = this.#indexOf(generation);
-    const { evacuateTo, liveLimit } = this.core.generations;
+    const { evacuateTo, liveLimit, waitCycles } = this.core.generations;
     const to = options.evacuateTo === undefined ? evacuateTo[g]! : this.#indexOf(options.evacuateTo);
     const limit =
       options.liveThreshold === undefined
         ? liveLimit[g]!
         : this.#liveLimit('configureGeneration', options.liveThreshold);
+    const wait = this.#waitCycles('configureGeneration', options.waitCycles ?? waitCycles[g]!);
     evacuateTo[g] = to;
+    waitCycles[g] = wait;
     liveLimit[g] = limit;
   }
 

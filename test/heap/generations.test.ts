@@ -150,6 +150,33 @@ describe('generations', () => {
     heap.verify();
   });
 
+  it('that are to be waited for are left alone till then, or until regions are few', () => {
+    const evacuatedAt = (waitCycles: number, cycleBytes: number): number => {
+      const heap = small({ settleCycles: 0, wasteThreshold: 0, cycleBytes });
+      const generation = heap.newGeneration({ waitCycles });
+      const refs = Array.from({ length: 700 }, () => heap.allocate(100, generation));
+      for (const [i, ref] of refs.entries()) if (i % 3 !== 0) heap.free(ref);
+      while (heap.stats().totals.bytesEvacuated === 0 && heap.cycle < 400) {
+        heap.allocate(400, 15);
+        heap.step();
+      }
+      heap.verify();
+      return heap.cycle;
+    };
+    // The regions were opened in the first cycles.
+    expect(evacuatedAt(0, 16 * 1024)).toBeLessThan(8);
+    expect(evacuatedAt(16, 16 * 1024)).toBeGreaterThanOrEqual(16);
+    expect(evacuatedAt(16, 16 * 1024)).toBeLessThan(24);
+    expect(evacuatedAt(1000, 16 * 1024)).toBeLessThan(32);
+    const heap = small();
+    expect(() => heap.newGeneration({ waitCycles: -1 })).toThrow('newGeneration.waitCycles');
+    const before = heap.stats().generations[2]!.evacuateTo;
+    expect(() => heap.configureGeneration(3, { evacuateTo: 9, waitCycles: 0.5 })).toThrow(
+      'configureGeneration.waitCycles',
+    );
+    expect(heap.stats().generations[2]!.evacuateTo).toBe(before);
+  });
+
   it('with keep can be filled again after their release', () => {
     const heap = small();
     const generation = heap.newGeneration();
