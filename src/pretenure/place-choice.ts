@@ -3,25 +3,31 @@ import type { ContextTable } from './context-table.js';
 import { WINDOW_CYCLES } from './lifetime-rows.js';
 import type { PolicyParts } from './policy.js';
 import type { SiteState } from './site-state.js';
-import { agesOfRow, horizonOf, shareBeyond, spreadOf, tailOf } from './spread.js';
+import { agesOfRow, ageWith, horizonOf, shareBeyond, spreadOf, tailOf } from './spread.js';
 
 /** Lifetimes further apart than this, in octaves, are looked into even where inference sees one mode. */
 const WIDE = 0.35;
-/** A context leaves its home where lifetimes lie this close together, */
-const NARROW = 0.28;
-/** where no larger share than this lives on past twice the median (or, if the median was not seen, dies at all), */
-const LARGEST_TAIL = 0.1;
-/** and, if nothing was seen to die, after so many windows. */
+/**
+ * A context leaves its home where no larger share than this dies before half the median, nor lives on past twice the median
+ * (if the median was not seen: dies at all), and goes home again only where a larger one does than the second.
+ */
+const NARROW_TAIL = 0.1;
+const WIDE_TAIL = 0.25;
+/** What was not seen to die leaves after so many windows. */
 const PATIENT_WINDOWS = 4;
+/** Regions of a home are waited for until so many of a context's blocks have died, and a bit longer; no longer than this. */
+const WAIT_SHARE = 0.1;
+const WAIT_SLACK = 1.25;
+const LONGEST_WAIT = 64;
 /** Who has so many times the births of another takes its home, if all are taken. */
 const HEAVIER = 2;
 /** Fewer blocks do not tell how far lifetimes lie apart. */
 const LEAST_TOTAL = 96;
 
 /** Whether a context's lifetimes lie far apart. */
-export function isWide(table: ContextTable, row: number, octaves: number = WIDE): boolean {
+export function isWide(table: ContextTable, row: number): boolean {
   const ages = agesOfRow(table, row);
-  return ages.total >= LEAST_TOTAL && spreadOf(ages, horizonOf(ages)) > octaves;
+  return ages.total >= LEAST_TOTAL && spreadOf(ages, horizonOf(ages)) > WIDE;
 }
 
 /**
@@ -55,26 +61,35 @@ export class PlaceChoice {
     const before = table.generation[row]!;
     if (decision.generation === null) return before;
     if (homes.has(before)) {
-      if (this.#isOfOneLife(state, row, decision, cycle)) return ladder.forDecision(decision, before);
+      if (this.#tailOf(state, row, decision, cycle) <= NARROW_TAIL)
+        return ladder.forDecision(decision, before);
       // Groups begin in their site's home.
       const isShared = state.groups.some((other) => other !== row && table.generation[other] === before);
-      return (isShared ? this.#homeFor(row) : 0) || before;
+      const home = (isShared ? this.#homeFor(row) : 0) || before;
+      this.#waitAt(home, row);
+      return home;
     }
     // Who had a generation leaves it only once a search has found nothing.
-    const isMixed = decision.conflict !== null || isWide(table, row);
-    return (
-      (isMixed && state.futileProbes > 0 ? this.#homeFor(row) : 0) || ladder.forDecision(decision, before)
-    );
+    const isMixed = state.futileProbes > 0 && this.#tailOf(state, row, decision, cycle) > WIDE_TAIL;
+    return (isMixed ? this.#homeFor(row) : 0) || ladder.forDecision(decision, before);
   }
 
-  /** Whether a context at home may lie among others of its lifetime without leaving holes there. */
-  #isOfOneLife(state: SiteState, row: number, { conflict, medianCycles }: Decision, cycle: number): boolean {
-    const { table } = this.#parts;
-    if (conflict !== null || isWide(table, row, NARROW)) return false;
-    const ages = agesOfRow(table, row);
+  /** What will have died soon need not be copied. */
+  #waitAt(home: number, row: number): void {
+    const { heap, table } = this.#parts;
+    const age = ageWith(agesOfRow(table, row), WAIT_SHARE);
+    const waitCycles = age <= LONGEST_WAIT ? Math.ceil(age * WAIT_SLACK) : 0;
+    heap.configureGeneration(home, { waitCycles });
+  }
+
+  /** The share of a context's blocks that would leave holes among others of its lifetime, or stay on in theirs. */
+  #tailOf(state: SiteState, row: number, { conflict, medianCycles }: Decision, cycle: number): number {
+    if (conflict !== null) return 1;
+    const ages = agesOfRow(this.#parts.table, row);
     const median = medianCycles.value;
-    if (median !== null) return shareBeyond(ages, 2 * median + 2) <= LARGEST_TAIL;
-    return 1 - tailOf(ages) <= LARGEST_TAIL && cycle - state.openedCycle > PATIENT_WINDOWS * WINDOW_CYCLES;
+    if (median !== null)
+      return Math.max(1 - shareBeyond(ages, median / 2), shareBeyond(ages, 2 * median + 2));
+    return cycle - state.openedCycle > PATIENT_WINDOWS * WINDOW_CYCLES ? 1 - tailOf(ages) : 1;
   }
 
   /** A free home, or that of a context with much less born in it; 0 if there is none. */

@@ -1,4 +1,4 @@
-import { COLUMNS, columnOf, placeOf } from './ages.js';
+import { COLUMNS, columnOf, EDGES, placeOf } from './ages.js';
 import type { ContextTable } from './context-table.js';
 
 const PLACES: Float64Array = Float64Array.from({ length: COLUMNS + 1 }, (_, column) =>
@@ -65,6 +65,18 @@ export function agesOfRow(table: ContextTable, row: number): Ages {
 /** Share of blocks that outlives all ages known. */
 export function tailOf(ages: Ages): number {
   return survivalTo(ages, COLUMNS);
+}
+
+/** The age, in heap cycles, by which all but `share` of the blocks have died; infinite where that was not seen. */
+export function ageWith({ deaths, live, total }: Ages, share: number): number {
+  let atRisk = total;
+  let survival = 1;
+  for (let column = 0; column < COLUMNS && atRisk > 1; column++) {
+    survival *= 1 - Math.min(1, deaths[column]! / Math.max(1, atRisk - live[column]! / 2));
+    if (survival <= share) return EDGES[column + 1]!;
+    atRisk -= deaths[column]! + live[column]!;
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 /** Share of blocks that lives for `cycles` and longer. */

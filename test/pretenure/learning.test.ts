@@ -180,6 +180,18 @@ describe('a learning placement policy', () => {
     expect((single - auto) / (single - hand), String(shares)).toBeGreaterThan(0.95);
   });
 
+  it('does not waver between home and a generation where lifetimes are of one cycle and of two', () => {
+    const { heap, pretenurer } = learningHeap();
+    const program = new Program(heap, [kind(heap, 'a', 8.9)], 7);
+    program.run(159);
+    program.kinds = [kind(heap, 'a', 1.34)];
+    program.run(48);
+    const { changes } = pretenurer.stats;
+    program.run(96);
+    expect(pretenurer.stats.changes).toBe(changes);
+    expect(heap.generationOf(heap.allocate(64, undefined, heap.site('a')))).toBeLessThanOrEqual(2);
+  });
+
   it('starts with what an earlier run learnt, also on a heap whose cycles are longer', () => {
     const first = learningHeap();
     runKinds(first.heap, [kind(first.heap, 'a', 8), kind(first.heap, 'b', 1)], 64);
