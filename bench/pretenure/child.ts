@@ -222,6 +222,8 @@ function mix(): Record<string, number> {
  */
 function warmUp(): Record<string, number> {
   const heap = mixHeap();
+  // As a service's heap, it lives as long as the process: what a collected one learnt is in no profile.
+  process.once('exit', () => heap.cycle);
   const site = heap.site('session');
   const kinds = LIVES.map((life, i): Kind => {
     const ttlMs = 1000 * life;
