@@ -203,23 +203,32 @@ void PausesDropped(const Args& args) {
   args.GetReturnValue().Set(state->ring ? static_cast<double>(state->ring->dropped()) : 0.0);
 }
 
+// The memory behind a buffer; nullptr, and something is thrown, if it is none.
+std::shared_ptr<v8::BackingStore> BackingStoreOf(v8::Isolate* isolate, v8::Local<v8::Value> buffer) {
+  if (buffer->IsArrayBuffer()) return buffer.As<v8::ArrayBuffer>()->GetBackingStore();
+  if (buffer->IsSharedArrayBuffer()) return buffer.As<v8::SharedArrayBuffer>()->GetBackingStore();
+  Throw(isolate, "rolp: an ArrayBuffer or a SharedArrayBuffer is needed");
+  return nullptr;
+}
+
 // decommit(buffer, byteOffset, byteLength) -> whether pages were given back
 void DecommitBuffer(const Args& args) {
   v8::Isolate* isolate = args.GetIsolate();
-  std::shared_ptr<v8::BackingStore> store;
-  if (args[0]->IsArrayBuffer()) {
-    store = args[0].As<v8::ArrayBuffer>()->GetBackingStore();
-  } else if (args[0]->IsSharedArrayBuffer()) {
-    store = args[0].As<v8::SharedArrayBuffer>()->GetBackingStore();
-  } else {
-    return Throw(isolate, "rolp: decommit() needs an ArrayBuffer or a SharedArrayBuffer");
-  }
+  const std::shared_ptr<v8::BackingStore> store = BackingStoreOf(isolate, args[0]);
+  if (store == nullptr) return;
   const double offset = NumberOf(isolate, args[1]);
   const double length = NumberOf(isolate, args[2]);
   if (!(offset >= 0 && length >= 0 && offset + length <= static_cast<double>(store->ByteLength()))) {
     return Throw(isolate, "rolp: decommit() beyond the buffer's end");
   }
   args.GetReturnValue().Set(Decommit(store->Data(), static_cast<size_t>(offset), static_cast<size_t>(length)));
+}
+
+// useHugePages(buffer) -> whether the system was told
+void UseHugePagesIn(const Args& args) {
+  const std::shared_ptr<v8::BackingStore> store = BackingStoreOf(args.GetIsolate(), args[0]);
+  if (store == nullptr) return;
+  args.GetReturnValue().Set(UseHugePages(store->Data(), store->ByteLength()));
 }
 
 void PageSizeOf(const Args& args) {
@@ -260,6 +269,7 @@ void Initialize(v8::Local<v8::Object> exports, v8::Local<v8::Context> context) {
       {"callerKey", CallerKey},
       {"learnInterpreter", LearnInterpreter},
       {"decommit", DecommitBuffer},
+      {"useHugePages", UseHugePagesIn},
       {"pageSize", PageSizeOf},
       {"watchSignals", WatchSignals},
       {"unwatchSignals", UnwatchSignals},

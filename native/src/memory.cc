@@ -28,4 +28,16 @@ bool Decommit(void* data, size_t offset, size_t length) {
 #endif
 }
 
+bool UseHugePages(void* data, size_t length) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  const uintptr_t page = PageSize();
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + length) / page * page;
+  if (end <= begin) return false;
+  return madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE) == 0;
+#else
+  return false;
+#endif
+}
+
 }  // namespace rolp

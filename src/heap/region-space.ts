@@ -41,11 +41,14 @@ export const PIN_MASK: number = UNTOLD - 1;
 
 const TABLE_BYTES_PER_REGION = 1 + 4 * 11;
 
-type Decommit = (buffer: ArrayBufferLike, byteOffset: number, byteLength: number) => void;
+/** What the addon can do for slabs: give their pages back, and ask for huge ones. */
+interface MemoryCalls {
+  readonly decommit?: (buffer: ArrayBufferLike, byteOffset: number, byteLength: number) => void;
+  readonly useHugePages?: (buffer: ArrayBufferLike) => boolean;
+}
 
-function decommitOfAddon(): Decommit | undefined {
-  const addon = loadAddon() as { decommit?: unknown };
-  return typeof addon.decommit === 'function' ? (addon.decommit as Decommit) : undefined;
+function memoryCalls(): MemoryCalls {
+  return loadAddon() as MemoryCalls;
 }
 
 export interface SpaceShape {
@@ -55,6 +58,8 @@ export interface SpaceShape {
   readonly shared: boolean;
   /** Whether the addon may give pages back in place; false drops buffers instead. */
   readonly decommit: boolean;
+  /** Whether the addon may ask for huge pages. */
+  readonly hugePages: boolean;
 }
 
 /** A run of slabs' worth of addresses backed by bytes that lie together. Usually one slab; more for the humongous. */
@@ -119,7 +124,7 @@ export class RegionSpace {
 
   readonly #budget: Budget;
   readonly #buffers: SlabBuffers;
-  readonly #decommit: Decommit | undefined;
+  readonly #decommit: MemoryCalls['decommit'];
   readonly #regionsPerSlab: number;
   readonly #slabLimit: number;
   /** By slab index; a slab of several spans stands at each. */
@@ -135,8 +140,10 @@ export class RegionSpace {
     this.slabBytes = shape.slabBytes;
     this.memory = new SlabMemory(shape.unitShift, Math.log2(shape.slabBytes / unitBytes));
     this.#budget = budget;
-    this.#decommit = shape.decommit ? decommitOfAddon() : undefined;
-    this.#buffers = new SlabBuffers(shape, budget.max, this.#decommit !== undefined);
+    const calls = memoryCalls();
+    this.#decommit = shape.decommit ? calls.decommit : undefined;
+    const useHugePages = shape.hugePages ? calls.useHugePages : undefined;
+    this.#buffers = new SlabBuffers(shape, budget.max, this.#decommit !== undefined, useHugePages);
     this.#regionsPerSlab = shape.slabBytes / shape.regionBytes;
     this.#slabLimit = RegionSpace.slabLimit(budget.max, shape);
     const regions = RegionSpace.capacityFor(budget.max, shape);

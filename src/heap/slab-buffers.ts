@@ -1,5 +1,8 @@
 import type { SpaceShape } from './region-space.js';
 
+/** Of a huge page on x64, and on arm64 with pages of 4 KiB. */
+const HUGE_PAGE_BYTES = 2 ** 21;
+
 /** Bytes for a slab: part of a buffer, or all of it. */
 export interface SlabBytes {
   readonly buffer: ArrayBufferLike;
@@ -17,6 +20,7 @@ export class SlabBuffers {
   readonly #shape: SpaceShape;
   readonly #maxBytes: number;
   readonly #isCarved: boolean;
+  readonly #useHugePages: ((buffer: ArrayBufferLike) => unknown) | undefined;
   /** Bytes of all buffers that slabs are carved from. */
   #bytes: number = 0;
   #buffer: ArrayBufferLike | undefined;
@@ -25,8 +29,17 @@ export class SlabBuffers {
   /** Of slabs that were dropped. */
   readonly #spare: SlabBytes[] = [];
 
-  /** @param inPlace whether slabs give their pages back in place */
-  constructor(shape: SpaceShape, maxBytes: number, inPlace: boolean) {
+  /**
+   * @param inPlace whether slabs give their pages back in place
+   * @param useHugePages asks for huge pages behind a buffer
+   */
+  constructor(
+    shape: SpaceShape,
+    maxBytes: number,
+    inPlace: boolean,
+    useHugePages: ((buffer: ArrayBufferLike) => unknown) | undefined,
+  ) {
+    this.#useHugePages = useHugePages;
     this.#shape = shape;
     this.#maxBytes = maxBytes;
     this.#isCarved = inPlace && !shape.shared;
@@ -58,10 +71,10 @@ export class SlabBuffers {
 
   #allocate(bytes: number): SlabBytes | undefined {
     try {
-      return {
-        buffer: this.#shape.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes),
-        byteOffset: 0,
-      };
+      const buffer = this.#shape.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+      // Blocks are read at random: with pages of 4 KiB each read of a large heap misses the TLB, too.
+      if (bytes >= HUGE_PAGE_BYTES) this.#useHugePages?.(buffer);
+      return { buffer, byteOffset: 0 };
     } catch {
       // RangeError. To the caller it is the same as a full budget.
       return undefined;

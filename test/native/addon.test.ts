@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/base/index.js';
 import { nativeThreadStore } from '../../src/profiler/index.js';
@@ -8,6 +10,7 @@ interface GcAddon {
   takePauses(): Float64Array;
   pausesDropped(): number;
   decommit(buffer: ArrayBuffer | SharedArrayBuffer, byteOffset: number, byteLength: number): boolean;
+  useHugePages(buffer: ArrayBuffer | SharedArrayBuffer): boolean;
   pageSize(): number;
 }
 const addon = loadAddon() as unknown as GcAddon;
@@ -92,6 +95,48 @@ describe.runIf(process.platform === 'linux')('decommit', () => {
     expect(() => addon.decommit(buffer, 0, (1 << 20) + 1)).toThrow(/beyond/);
     expect(() => addon.decommit(buffer, -1, 10)).toThrow(/beyond/);
     expect(() => addon.decommit({} as ArrayBuffer, 0, 1)).toThrow(/ArrayBuffer/);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('useHugePages', () => {
+  /** KiB of mappings that may have huge pages, in a process of its own that has run `code`. */
+  function advisedKiB(code: string): number {
+    const run = `
+      const { readFileSync } = await import('node:fs');
+      const { GenerationalHeap } = await import('${new URL('../../dist/heap/index.js', import.meta.url).href}');
+      const { loadAddon } = await import('${new URL('../../dist/base/index.js', import.meta.url).href}');
+      const addon = loadAddon();
+      ${code};
+      let kib = 0;
+      for (const mapping of readFileSync('/proc/self/smaps', 'utf8').split(/(?<=^VmFlags:.*\\n)/m)) {
+        if (/^VmFlags:.* hg\\b/m.test(mapping)) kib += Number(/^Size: +(\\d+)/m.exec(mapping)[1]);
+      }
+      console.log(kib);`;
+    return Number(execFileSync(process.execPath, ['--input-type=module', '-e', run], { encoding: 'utf8' }));
+  }
+
+  // A kernel without them refuses the advice.
+  describe.runIf(existsSync('/sys/kernel/mm/transparent_hugepage'))('on a kernel that has them', () => {
+    it('asks for them, and leaves what is there', () => {
+      expect(advisedKiB('')).toBe(0);
+      const code = `
+        const bytes = new Uint8Array(2 ** 23).fill(7);
+        if (!addon.useHugePages(bytes.buffer) || !bytes.every((byte) => byte === 7)) process.exit(1)`;
+      expect(advisedKiB(code)).toBeGreaterThanOrEqual(2 ** 13 - 8);
+      expect(addon.useHugePages(new SharedArrayBuffer(2 ** 23))).toBe(true);
+    });
+
+    it('is what heaps do unless told not to', () => {
+      const heap = (options: string): string =>
+        `const heap = new GenerationalHeap({ maxBytes: 2 ** 28, ${options} }); heap.allocate(100)`;
+      expect(advisedKiB(heap(''))).toBeGreaterThanOrEqual(2 ** 12 - 8);
+      expect(advisedKiB(heap('hugePages: false'))).toBe(0);
+    });
+  });
+
+  it('does nothing where no whole page lies within, and refuses what is no buffer', () => {
+    expect(addon.useHugePages(new ArrayBuffer(8))).toBe(false);
+    expect(() => addon.useHugePages({} as ArrayBuffer)).toThrow(/ArrayBuffer/);
   });
 });
 
