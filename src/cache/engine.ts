@@ -78,6 +78,7 @@ export class CacheEngine<K extends CacheKey, V> {
 
   #connect(): void {
     this.store.isStale = (address) => this.expiry.isStale(address);
+    this.store.openableRegions = () => this.room.openableRegions;
     this.store.listener = {
       moved: (from, to) => {
         this.placement.moved(from, to);
@@ -139,8 +140,10 @@ export class CacheEngine<K extends CacheKey, V> {
 
   // ---- room ----
 
+  /** Others on the heap ask for room, or the heap does for what this cache itself is placing. */
   #relieve(askedBytes: number): void {
-    if (!this.room.busy && !this.#values.isEncoding) this.room.make(askedBytes);
+    if (this.room.busy || this.#values.isEncoding) return;
+    this.room.make(Math.ceil(askedBytes / this.heap.regionBytes), 0);
   }
 
   /** Evicts one entry, an expired one if one is known. @returns false if there is none. */

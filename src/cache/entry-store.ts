@@ -44,6 +44,8 @@ export class EntryStore {
   listener: EntryListener | undefined;
   /** Decoded values, if the cache keeps any: told where entries go. */
   front: Front<unknown> | undefined;
+  /** Regions that may be opened without making room first: for moving entries, and what the policy remembers. */
+  openableRegions: () => number;
   /** Whether an entry has outlived its ttl: such a one is never spared. */
   isStale: (address: Address) => boolean = () => false;
   readonly #owner: OwnerId;
@@ -51,6 +53,8 @@ export class EntryStore {
   /** @param valueAlign 1 if values lie at multiples of 8 bytes, else 0: of 4. */
   constructor(heap: GenerationalHeap, fixedWords: number, valueAlign: number, seed: number) {
     this.heap = heap;
+    // The heap leaves its last free region alone.
+    this.openableRegions = () => heap.regions.freeRegions - 1;
     this.valueAlign = valueAlign;
     this.memory = heap.memory;
     this.fixedWords = fixedWords;
@@ -243,7 +247,7 @@ export class EntryStore {
     const bytes = heap.regions.blockBytes(address);
     this.tracked = address;
     if (heap.regions.roomIn(generation) < bytes && bytes <= heap.regionBytes / 2) {
-      if (heap.regions.freeRegions < 2) return -1;
+      if (this.openableRegions() < 1) return -1;
       try {
         heap.makeRoomIn(generation, heap.byteLengthAt(address));
       } catch (error) {

@@ -23,6 +23,7 @@ export class Ghost {
   readonly #heap: GenerationalHeap;
   readonly #owner: OwnerId;
   readonly #generation: Generation;
+  readonly #openableRegions: () => number;
   readonly #segmentSlots: number;
   #segments: (Int32Array | undefined)[] = [];
   #slots: number = 0;
@@ -30,8 +31,10 @@ export class Ghost {
   #window: number = 0;
   #inserted: number = 0;
 
-  constructor(heap: GenerationalHeap) {
+  /** @param openableRegions how many regions may be opened without making room first. */
+  constructor(heap: GenerationalHeap, openableRegions: () => number) {
     this.#heap = heap;
+    this.#openableRegions = openableRegions;
     // Moves only if the user collects the generation by hand: it is cheaper to forget then.
     this.#owner = heap.registerOwner({ moved: () => this.#reset(this.#slots) });
     this.#generation = heap.newGeneration({ liveThreshold: 0 });
@@ -104,7 +107,7 @@ export class Ghost {
     const heap = this.#heap;
     const bytes = this.#segmentSlots * 4;
     // Without room to spare the ghost does without the segment: eviction must not need memory.
-    if (heap.regions.roomIn(this.#generation) < bytes + 16 && heap.regions.freeRegions < 3) return undefined;
+    if (heap.regions.opens(this.#generation, bytes) > 0 && this.#openableRegions() < 2) return undefined;
     let address: Address;
     try {
       address = heap.allocateOwned(this.#owner, bytes, this.#generation);

@@ -105,12 +105,15 @@ export class KeyIndex {
   }
 
   #newSegment(trunk: number, depth: number): Segment {
-    const bytes = (this.#segmentSlots + LINE_WORDS) * 4;
-    const address = this.#heap.allocateOwned(this.#owner, bytes, this.#generation);
+    const address = this.#heap.allocateOwned(this.#owner, this.#segmentBytes, this.#generation);
     const segment: Segment = { slots: this.#slotsAt(address), address, trunk, depth, count: 0 };
     segment.slots.fill(0);
     this.#segments.push(segment);
     return segment;
+  }
+
+  get #segmentBytes(): number {
+    return (this.#segmentSlots + LINE_WORDS) * 4;
   }
 
   #slotsAt(address: Address): Int32Array {
@@ -135,7 +138,7 @@ export class KeyIndex {
     this.#listAddresses();
   }
 
-  /** Bytes of the regions that hold the index. Cost: O(its regions). */
+  /** Bytes of the regions that hold the index. */
   get bytes(): number {
     return this.#heap.regions.generationBytes(this.#generation);
   }
@@ -149,20 +152,26 @@ export class KeyIndex {
     return bucket + 1 === this.#buckets ? 0 : bucket + 1;
   }
 
-  /**
-   * Makes sure that `insert` of this hash finds room.
-   *
-   * @throws HeapFullError if a segment must split and the heap has no room; nothing is changed then.
-   */
-  prepare(hash: number): void {
-    let segment = this.#root.directory[hash >>> this.#root.shift]!;
-    while (segment.count >= this.#limit) {
-      this.#split(segment, hash);
-      segment = this.#root.directory[hash >>> this.#root.shift]!;
-    }
+  /** Whether `insert` of this hash would find no room: then `grow` comes first, perhaps several times. */
+  isFull(hash: number): boolean {
+    return this.#root.directory[hash >>> this.#root.shift]!.count >= this.#limit;
   }
 
-  /** Adds an entry whose key is not yet there, after `prepare`. */
+  /** Regions that `grow` opens. */
+  get growthRegions(): number {
+    return this.#heap.regions.opens(this.#generation, this.#segmentBytes);
+  }
+
+  /**
+   * Splits the segment that this hash belongs to. Recorded as a pause.
+   *
+   * @throws HeapFullError if the heap has no room; nothing is changed then.
+   */
+  grow(hash: number): void {
+    this.#split(this.#root.directory[hash >>> this.#root.shift]!, hash);
+  }
+
+  /** Adds an entry whose key is not yet there, where the index is not full. */
   insert(hash: number, address: number): void {
     this.#put(this.#root.directory[hash >>> this.#root.shift]!, hash, address);
     this.count++;
@@ -218,7 +227,7 @@ export class KeyIndex {
     throw new Error(`the cache's index has lost the entry at ${address}: was its heap changed from outside?`);
   }
 
-  /** Splits a segment by the next bit of the hash. Recorded as a pause. */
+  /** Splits a segment by the next bit of the hash. */
   #split(segment: Segment, hash: number): void {
     if (segment.depth + TRUNK_BITS >= MAX_DEPTH) throw new Error('too many keys share 24 bits of hash');
     const sibling = this.#newSegment(segment.trunk, segment.depth + 1);

@@ -4,6 +4,7 @@ import type { Codec } from './codecs/codec.js';
 import { bytesCodec, customCodec, jsonCodec, stringCodec } from './codecs/simple.js';
 import { structuredCodec } from './codecs/structured.js';
 import type { CacheKey } from './key.js';
+import { RegionTable } from './region-table.js';
 import type { CacheOptions, FrontOptions, PolicyName } from './types.js';
 
 const KiB = 1024;
@@ -12,8 +13,15 @@ const LEAST_BYTES = 256 * KiB;
 const MOST_BYTES = 2 ** 38;
 const MAX_REGION_BYTES = 128 * KiB;
 const MIN_REGION_BYTES = 4 * KiB;
-/** On a shared heap: four regions are always open. */
+/** On a shared heap: a few regions are always open, and there is the table of the heap's regions. */
 const LEAST_REGIONS = 32;
+const LEAST_REGIONS_BESIDE_TABLE = 16;
+
+function leastBytes(heap: GenerationalHeap | undefined): number {
+  if (heap === undefined) return LEAST_BYTES;
+  const besideTable = LEAST_REGIONS_BESIDE_TABLE * heap.regionBytes + RegionTable.bytesFor(heap);
+  return Math.max(LEAST_REGIONS * heap.regionBytes, besideTable);
+}
 
 /** Regions stay small enough that passing one is a short pause, and that a cache has hundreds of them. */
 function ownHeap(maxBytes: number, name: string): GenerationalHeap {
@@ -179,7 +187,7 @@ export function resolveCacheOptions<K extends CacheKey, V>(
   const maxBytes = checkInteger(
     'ArenaCache.maxBytes',
     options.maxBytes ?? options.heap?.maxBytes ?? DEFAULT_BYTES,
-    options.heap === undefined ? LEAST_BYTES : options.heap.regionBytes * LEAST_REGIONS,
+    leastBytes(options.heap),
     most,
   );
   const maxSize = positive('maxSize', options.maxSize);

@@ -117,6 +117,12 @@ export class Placement {
     lanes.splice(0, lanes.length, ...kept);
   }
 
+  /** Whether the generation is none of the cache's own: others' blocks lie there too. */
+  isByHand(generation: Generation): boolean {
+    const lane = this.#laneOf.get(generation);
+    return lane === undefined || lane.queue === BY_HAND;
+  }
+
   laneAt(address: Address): Lane {
     return this.table.lane(this.#store.heap.regionAt(address));
   }

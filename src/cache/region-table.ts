@@ -4,6 +4,10 @@ import type { Lane } from './lane.js';
 const BYTES_PER_REGION = 8 + 4 + 4 + 4 + 2;
 const NO_LANE = 0;
 
+function regionCount(heap: GenerationalHeap): number {
+  return heap.regionAt((heap.regions.addressLimit - 1) as Address) + 1;
+}
+
 /**
  * What the cache knows of the regions its entries lie in, beside what the heap knows: whose lane a region is of, when
  * it was opened, and when the last of its entries expires. Counted in the heap's budget.
@@ -29,14 +33,19 @@ export class RegionTable {
   /** @throws HeapFullError */
   constructor(heap: GenerationalHeap) {
     this.#heap = heap;
-    const count = heap.regionAt((heap.regions.addressLimit - 1) as Address) + 1;
-    this.bytes = count * BYTES_PER_REGION;
+    const count = regionCount(heap);
+    this.bytes = RegionTable.bytesFor(heap);
     heap.reserve(this.bytes);
     this.deadlineMs = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
     this.#sweptMs = new Float32Array(count);
     this.#openedAt = new Uint32Array(count);
     this.#epoch = new Int32Array(count).fill(-1);
     this.#laneOf = new Uint16Array(count);
+  }
+
+  /** What a cache's table for this heap takes. */
+  static bytesFor(heap: GenerationalHeap): number {
+    return regionCount(heap) * BYTES_PER_REGION;
   }
 
   get count(): number {

@@ -5,8 +5,10 @@ import type { Placement } from './placement.js';
 import type { Policy } from './policies/policy.js';
 import type { Reaper } from './reaper.js';
 
-/** Regions kept free, so that moving what is spared and growing the index find room. */
-const SPARE_REGIONS = 3;
+/** Regions that stay free when room was made, so that moving what is spared finds room. */
+const SPARE_REGIONS = 2;
+/** Regions that the heap keeps for its own evacuation. */
+const HEAP_RESERVE = 1;
 
 export interface RoomLimits {
   readonly ownsHeap: boolean;
@@ -21,6 +23,8 @@ export interface RoomLimits {
 export class Room {
   /** Set while entries are being moved or evicted: the heap's calls for room are not for us then. */
   busy: boolean = false;
+  /** Regions for which room was made, and which are about to be opened: nothing else may take them meanwhile. */
+  promisedRegions: number = 0;
   readonly #store: EntryStore;
   readonly #placement: Placement;
   readonly #policy: Policy;
@@ -65,44 +69,65 @@ export class Room {
     return bytes;
   }
 
-  /** Whether what is free suffices for a block of `bytes` that needs a region of its own. */
-  #suffices(bytes: number): boolean {
+  /** Regions that may be opened now without making room first: what the heap has and the cache's part allows. */
+  get openableRegions(): number {
     const { heap } = this.#store;
     const { ownsHeap, maxBytes } = this.#limits;
-    const regions = Math.ceil(bytes / heap.regionBytes);
-    if (heap.regions.freeRegions < SPARE_REGIONS + regions) return false;
-    return ownsHeap || this.heldBytes + (regions + SPARE_REGIONS - 1) * heap.regionBytes <= maxBytes;
+    const free = heap.regions.freeRegions - HEAP_RESERVE;
+    if (ownsHeap) return free;
+    const allowed = Math.floor((maxBytes - this.heldBytes) / heap.regionBytes);
+    return Math.min(free, allowed) - this.promisedRegions;
   }
 
-  /** Expires, compacts or evicts until there is room for `bytes`. @returns whether anything was done. */
-  make(bytes: number): boolean {
-    if (this.#suffices(bytes)) return false;
+  /** Whether `regions` can be opened, of which the cache is to hold `bytes`, and the spare ones are still there then. */
+  #suffices(regions: number, bytes: number): boolean {
+    const { heap } = this.#store;
+    const { ownsHeap, maxBytes } = this.#limits;
+    if (heap.regions.freeRegions < HEAP_RESERVE + SPARE_REGIONS + regions) return false;
+    return ownsHeap || this.heldBytes + bytes + SPARE_REGIONS * heap.regionBytes <= maxBytes;
+  }
+
+  /**
+   * Makes room for `regions` more, `bytes` of which the cache will hold, and for the spare ones.
+   *
+   * @returns whether the cache's part has room for them: false only if nothing is left to evict. The heap may still
+   *   lack it, where others fill it.
+   */
+  ensure(regions: number, bytes: number = regions * this.#store.heap.regionBytes): boolean {
+    this.make(regions, bytes);
+    return this.#limits.ownsHeap || this.heldBytes + bytes <= this.#limits.maxBytes;
+  }
+
+  /** Expires, compacts or evicts until there is room: see `ensure`. @returns whether anything was done. */
+  make(regions: number, bytes: number): boolean {
+    if (this.#suffices(regions, bytes)) return false;
+    const wasBusy = this.busy;
     this.busy = true;
     try {
-      const expired = this.#expire(bytes);
-      return this.#suffices(bytes) ? expired : this.#evict(bytes) || expired;
+      const expired = this.#expire(regions, bytes);
+      return this.#suffices(regions, bytes) ? expired : this.#evict(regions, bytes) || expired;
     } finally {
-      this.busy = false;
+      this.busy = wasBusy;
     }
   }
 
   /** Frees regions all of whose entries have expired. */
-  #expire(bytes: number): boolean {
+  #expire(regions: number, bytes: number): boolean {
     const { pauses } = this.#store.heap;
     const startMs = pauses.start();
     let worked = false;
-    while (!this.#suffices(bytes) && this.#reaper.expireRegion()) worked = true;
+    while (!this.#suffices(regions, bytes) && this.#reaper.expireRegion()) worked = true;
     if (worked) pauses.record('expire', startMs);
     return worked;
   }
 
-  #evict(bytes: number): boolean {
+  #evict(regions: number, bytes: number): boolean {
     const store = this.#store;
     const startMs = store.heap.pauses.start();
     const bytesBefore = store.liveBytes;
     const entriesBefore = store.index.count;
     let worked = false;
-    while (!this.#suffices(bytes)) {
+    while (!this.#suffices(regions, bytes)) {
       if (!compact(store, this.#placement, this.#compaction) && !this.#evictRegion()) break;
       worked = true;
     }

@@ -274,27 +274,61 @@ export class Writes<K extends CacheKey, V> {
 
   /** Makes the index ready for one more entry, evicting if it must grow and has no room. */
   #prepare(hash: number): boolean {
-    for (;;) {
-      try {
-        this.#store.index.prepare(hash);
-        return true;
-      } catch (error) {
-        if (!(error instanceof HeapFullError)) throw error;
-        if (!this.#engine.room.make(this.#heap.regionBytes) && !this.#engine.room.evictRegion()) return false;
-      }
+    const { index } = this.#store;
+    while (index.isFull(hash)) {
+      const regions = index.growthRegions;
+      if (regions > 0 && !this.#engine.room.ensure(regions)) return false;
+      // Room that was made may have been made in this segment.
+      if (index.isFull(hash) && !this.#growIndex(hash)) return false;
+    }
+    return true;
+  }
+
+  /** @returns false if the heap has no room, nor anything that could be evicted. */
+  #growIndex(hash: number): boolean {
+    const { index } = this.#store;
+    const { room } = this.#engine;
+    room.promisedRegions = index.growthRegions;
+    try {
+      index.grow(hash);
+      return true;
+    } catch (error) {
+      if (!(error instanceof HeapFullError)) throw error;
+      return room.evictRegion();
+    } finally {
+      room.promisedRegions = 0;
     }
   }
 
-  /** Places a block for the loaded key and the value in hand, evicting as needed. -1 if the heap has no room. */
+  /** Places a block for the loaded key and the value in hand, evicting as needed. -1 if there is no room. */
   #allocate(generation: Generation, flags: number, site: number): Address | -1 {
-    const store = this.#store;
-    const heap = this.#heap;
-    const bytes = store.payloadBytes((flags & HAS_TTL) !== 0, this.#values.writer.length) + 24;
-    if (heap.regions.roomIn(generation) < bytes) this.#engine.room.make(bytes);
-    this.#engine.placement.prepare(generation);
+    const { room, placement } = this.#engine;
+    const payload = this.#store.payloadBytes((flags & HAS_TTL) !== 0, this.#values.writer.length);
+    const regions = this.#heap.regions.opens(generation, payload);
+    if (!this.#ensureRoom(generation, payload, regions)) return -1;
+    placement.prepare(generation);
+    room.promisedRegions = regions;
+    try {
+      return this.#place(generation, flags, site);
+    } finally {
+      room.promisedRegions = 0;
+    }
+  }
+
+  /** @returns false if the block would take the cache past its bound, and nothing is left to evict. */
+  #ensureRoom(generation: Generation, payload: number, regions: number): boolean {
+    const { config, placement, room } = this.#engine;
+    if (!config.ownsHeap && placement.isByHand(generation)) {
+      // There the cache holds what its entries take, whether a region is opened or not.
+      return room.ensure(regions, this.#heap.regions.mostBytes(payload));
+    }
+    return regions === 0 || room.ensure(regions);
+  }
+
+  #place(generation: Generation, flags: number, site: number): Address | -1 {
     for (;;) {
       try {
-        return store.allocate(generation, flags, this.#values.writer.length, site);
+        return this.#store.allocate(generation, flags, this.#values.writer.length, site);
       } catch (error) {
         if (!(error instanceof HeapFullError)) throw error;
         // Free regions that do not lie together, or a shared heap filled by others.

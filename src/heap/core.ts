@@ -6,7 +6,7 @@ import { Evacuator } from './evacuator.js';
 import { GenerationTable } from './generation-table.js';
 import { HandleTable } from './handle-table.js';
 import { HotWords } from './hot-words.js';
-import { HEADER_BYTES, POISON, rawBytes } from './layout.js';
+import { HEADER_BYTES, POISON, rawBytes, STAMP_BYTES } from './layout.js';
 import { Lives } from './lives.js';
 import type { SlabMemory } from './memory.js';
 import { fixedBytes, type HeapConfig } from './options.js';
@@ -51,6 +51,8 @@ export class HeapCore {
   readonly owners: (BlockOwner | undefined)[] = [undefined];
   /** Units of a heap cycle. */
   readonly cycleUnits: number;
+  /** The longest block that is not humongous, payload only. */
+  readonly maxSmall: number;
   readonly lives: Lives;
   readonly room: Room;
   cycle: number = 0;
@@ -69,6 +71,7 @@ export class HeapCore {
     this.sites = new SiteTable(this.budget, this.hot);
     this.spareArrays = new SpareArrays(this.budget);
     this.cycleUnits = Math.ceil(config.cycleBytes / this.memory.unitBytes);
+    this.maxSmall = config.regionBytes / 2 - HEADER_BYTES - STAMP_BYTES;
     this.pauses = new PauseLog(config.clock);
     this.evacuator = new Evacuator(this);
     this.sweeper = new Sweeper(this);
@@ -92,7 +95,7 @@ export class HeapCore {
     if (this.#reopen(g)) return;
     const region = this.room.takeRegion(askedBytes);
     this.retire(g);
-    this.#enter(region, g, OPEN);
+    this.#enter(region, g, OPEN, 1);
     this.generations.setTop(g, region << this.space.regionShift);
     this.generations.setEnd(g, (region << this.space.regionShift) + this.space.regionUnits);
   }
@@ -118,17 +121,31 @@ export class HeapCore {
   /** Gives generation `g` a fresh evacuation destination; there must be a free region. */
   openDestination(g: number): void {
     const region = this.space.takeRegion();
-    this.#enter(region, g, DESTINATION);
+    this.#enter(region, g, DESTINATION, 1);
     this.generations.destinationTop[g] = region << this.space.regionShift;
     this.generations.destinationEnd[g] = (region << this.space.regionShift) + this.space.regionUnits;
   }
 
-  #enter(region: number, g: number, state: number): void {
-    const { space, generations } = this;
+  #enter(region: number, g: number, state: number, count: number): void {
+    const { space } = this;
     space.state[region] = state;
     space.generation[region] = g;
     space.bornCycle[region] = this.cycle;
+    this.#enlist(region, g, count);
+  }
+
+  /** Appends `region`, of `count` adjacent ones, to the list of generation `g`. */
+  #enlist(region: number, g: number, count: number): void {
+    const { space, generations } = this;
     space.link(region, g, generations.head, generations.tail);
+    generations.regions[g]! += count;
+  }
+
+  /** Takes `region`, of `count` adjacent ones, off the list of generation `g`. */
+  delist(region: number, g: number, count: number): void {
+    const { space, generations } = this;
+    space.unlink(region, g, generations.head, generations.tail);
+    generations.regions[g]! -= count;
   }
 
   /** Ends the allocation region of `g`, if it has one. */
@@ -189,10 +206,10 @@ export class HeapCore {
     const state = space.state[region];
     const g = space.generation[region]!;
     if (state === FRAGMENTED) this.evacuator.candidates--;
-    if (state === CONDEMNED) this.sweeper.unlink(region);
-    else space.unlink(region, g, generations.head, generations.tail);
-    if (whole) generations.regionsFreedWhole[g]!++;
     const count = state === HUMONGOUS ? this.humongousRegions(region) : 1;
+    if (state === CONDEMNED) this.sweeper.unlink(region);
+    else this.delist(region, g, count);
+    if (whole) generations.regionsFreedWhole[g]!++;
     for (let r = region; r < region + count; r++) {
       if (this.config.debug) this.#poisonRegion(r);
       space.giveRegion(r, this.cycle);
@@ -226,7 +243,7 @@ export class HeapCore {
     if (units > 0x7fffffff) throw this.room.full(askedBytes, 'a humongous block');
     const count = Math.ceil(units / space.regionUnits);
     const first = this.room.takeRun(count, askedBytes);
-    this.#enter(first, g, HUMONGOUS);
+    this.#enter(first, g, HUMONGOUS, count);
     for (let r = first + 1; r < first + count; r++) {
       space.state[r] = HUMONGOUS_REST;
       space.generation[r] = g;
@@ -244,11 +261,11 @@ export class HeapCore {
 
   /** Gives a humongous region, its block with it, to generation `g`, as its youngest. */
   rehomeHumongous(region: number, g: number): void {
-    const { space, generations } = this;
-    space.unlink(region, space.generation[region]!, generations.head, generations.tail);
+    const { space } = this;
     const count = this.humongousRegions(region);
+    this.delist(region, space.generation[region]!, count);
     for (let r = region; r < region + count; r++) space.generation[r] = g;
-    space.link(region, g, generations.head, generations.tail);
+    this.#enlist(region, g, count);
   }
 
   /** Payload bytes of the humongous block of `region`. */

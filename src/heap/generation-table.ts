@@ -3,7 +3,7 @@ import { GENERATION_MASK, NUMBERED_GENERATIONS } from './layout.js';
 import { NONE } from './region-space.js';
 import type { Generation } from './types.js';
 
-const BYTES_PER_GENERATION = 12 * 4 + 5 * 8;
+const BYTES_PER_GENERATION = 13 * 4 + 5 * 8;
 
 /** Counters of a generation since it was made. */
 export interface GenerationCounters {
@@ -32,6 +32,8 @@ export class GenerationTable {
   destinationEnd: Int32Array = new Int32Array(0);
   head: Int32Array = new Int32Array(0);
   tail: Int32Array = new Int32Array(0);
+  /** How many regions are in the list, the rest of humongous ones counted. */
+  regions: Int32Array = new Int32Array(0);
   /** Index of the generation that survivors move to. */
   evacuateTo: Int32Array = new Int32Array(0);
   /** A retired region with at most this many live units is fragmented. */
@@ -125,6 +127,7 @@ export class GenerationTable {
     this.destinationEnd = grown(this.destinationEnd);
     this.head = grown(this.head).fill(NONE, before);
     this.tail = grown(this.tail).fill(NONE, before);
+    this.regions = grown(this.regions);
     this.evacuateTo = grown(this.evacuateTo);
     this.liveLimit = grown(this.liveLimit);
     this.waitCycles = grown(this.waitCycles);

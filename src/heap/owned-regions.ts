@@ -1,6 +1,6 @@
 import type { HeapCore } from './core.js';
-import { HUMONGOUS_SIZE, isHumongous, rawBytes, SIZE_MASK } from './layout.js';
-import { CONDEMNED, DESTINATION, FRAGMENTED, HUMONGOUS, NONE, OPEN, RETIRED } from './region-space.js';
+import { HEADER_BYTES, HUMONGOUS_SIZE, isHumongous, rawBytes, SIZE_MASK, STAMP_BYTES } from './layout.js';
+import { CONDEMNED, DESTINATION, FRAGMENTED, HUMONGOUS, OPEN, RETIRED } from './region-space.js';
 import type { Address, RegionIndex } from './types.js';
 
 /**
@@ -33,6 +33,24 @@ export class OwnedRegions {
     const { generations, memory } = this.#core;
     const g = generations.indexOf(generation);
     return (generations.end(g) - generations.top(g)) * memory.unitBytes;
+  }
+
+  /** Regions that placing a block of `byteLength` bytes in `generation` opens: 0 if it fits in the one that is open. */
+  opens(generation: number, byteLength: number): number {
+    const core = this.#core;
+    const { generations } = core;
+    const units = Math.ceil((byteLength + HEADER_BYTES) / core.memory.unitBytes);
+    if (byteLength > core.maxSmall) return Math.ceil(units / core.space.regionUnits);
+    const g = generations.indexOf(generation);
+    return generations.top(g) + units <= generations.end(g) ? 0 : 1;
+  }
+
+  /** Most bytes that a block of `byteLength` bytes takes, header, stamp and padding included. */
+  mostBytes(byteLength: number): number {
+    const core = this.#core;
+    const stampBytes = byteLength > core.maxSmall ? 0 : STAMP_BYTES;
+    const { unitBytes } = core.memory;
+    return Math.ceil((byteLength + HEADER_BYTES + stampBytes) / unitBytes) * unitBytes;
   }
 
   /** The region of `generation` that was opened first, in whatever state, or -1. */
@@ -163,13 +181,9 @@ export class OwnedRegions {
     return true;
   }
 
-  /** Bytes of the regions that `generation` holds now, whether live or not. Cost: O(its regions). */
+  /** Bytes of the regions that `generation` holds now, whether live or not. */
   generationBytes(generation: number): number {
-    const { space } = this.#core;
-    let regions = 0;
-    for (let r: number = this.first(generation); r !== NONE; r = space.next[r]!) {
-      regions += space.state[r] === HUMONGOUS ? this.#core.humongousRegions(r) : 1;
-    }
-    return regions * space.regionBytes;
+    const { generations, space } = this.#core;
+    return generations.regions[generations.indexOf(generation)]! * space.regionBytes;
   }
 }

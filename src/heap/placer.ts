@@ -1,7 +1,7 @@
 import { checkInteger } from '../base/index.js';
 import type { HeapCore } from './core.js';
 import { CAREFUL, CLOSED, CONDEMNED_COUNT, FUSE, PUT_END } from './hot-words.js';
-import { HEADER_BYTES, HUMONGOUS_SIZE, isHumongous, SITE_SHIFT, STAMP_BYTES, STAMPED } from './layout.js';
+import { HEADER_BYTES, HUMONGOUS_SIZE, isHumongous, SITE_SHIFT, STAMPED } from './layout.js';
 import { HAS_OWNED } from './region-space.js';
 import type { Address, SiteId } from './types.js';
 
@@ -30,7 +30,7 @@ export class Placer {
   constructor(core: HeapCore) {
     const { config, hot } = core;
     this.#core = core;
-    this.maxSmall = config.regionBytes / 2 - HEADER_BYTES - STAMP_BYTES;
+    this.maxSmall = core.maxSmall;
     this.isCareful = config.debug || config.zeroFill;
     if (this.isCareful) {
       hot.words[CONDEMNED_COUNT] = CAREFUL;

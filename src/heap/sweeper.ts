@@ -74,7 +74,7 @@ export class Sweeper {
       return bytes;
     }
     if (space.state[region] === FRAGMENTED) core.evacuator.candidates--;
-    space.unlink(region, g, generations.head, generations.tail);
+    core.delist(region, g, 1);
     space.state[region] = CONDEMNED;
     space.link(region, 0, this.#head, this.#tail);
     space.condemnedCount++;

@@ -77,6 +77,7 @@ function checkLists(core: HeapCore): void {
   let listed = 0;
   for (let g = 0; g < generations.count; g++) {
     let before: number = NONE;
+    let regions = 0;
     for (let r = generations.head[g]!; r !== NONE; r = space.next[r]!) {
       const at = r;
       const place = (): string => `region ${at} in the list of generation index ${g}`;
@@ -86,9 +87,16 @@ function checkLists(core: HeapCore): void {
       check(state > FREE && state !== CONDEMNED && state !== HUMONGOUS_REST, place, `its state is ${state}`);
       check(generations.id(g) > 0, place, 'the generation has ended');
       listed++;
+      regions += state === HUMONGOUS ? core.humongousRegions(r) : 1;
       before = r;
     }
     const end = before;
+    const counted = generations.regions[g]!;
+    check(
+      counted === regions,
+      () => `generation index ${g}`,
+      `${counted} regions counted, ${regions} listed`,
+    );
     check(generations.tail[g] === end, () => `generation index ${g}`, 'the list ends elsewhere');
   }
   let expected = 0;

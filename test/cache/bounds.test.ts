@@ -3,20 +3,27 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/index.js';
 import { ArenaCache, type PolicyName } from '../../src/cache/index.js';
-import { GenerationalHeap } from '../../src/heap/index.js';
+import { type Generation, GenerationalHeap } from '../../src/heap/index.js';
 
 const policies = ['s3-fifo', 'sieve', 'lru'] as const;
 const KiB = 1024;
 
-/** A workload that mixes sizes from nothing to humongous, keys that repeat, deletes and clears. */
+interface Workload {
+  readonly steps: number;
+  readonly seed: number;
+  /** Of the values, in characters: mostly they are much shorter. */
+  readonly longest: number;
+  readonly ttls: boolean;
+  /** Generations that some entries are given by hand. */
+  readonly byHand?: readonly Generation[];
+}
+
+/** Mixes sizes from nothing to humongous, keys that repeat, deletes and clears. */
 function churn(
   cache: ArenaCache<string, string>,
-  steps: number,
-  seed: number,
-  longest: number,
-  ttls: boolean,
+  { steps, seed, longest, ttls, byHand = [] }: Workload,
   clock: { ms: number },
-  check: (step: number, truth: Map<string, string>) => void,
+  check: (step: number, truth: Map<string, string>) => void = () => {},
 ): void {
   const random = seededRandom(seed);
   const truth = new Map<string, string>();
@@ -28,7 +35,9 @@ function churn(
       // Mostly short, now and then long.
       const value = String.fromCharCode(97 + (i % 26)).repeat(Math.floor(random() ** 8 * longest));
       const ttl = ttls && random() < 0.8 ? Math.ceil(2 ** (random() * 16)) : 0;
-      if (cache.trySet(key, value, { ttl })) truth.set(key, value);
+      const generation = random() < 0.2 ? byHand[Math.floor(random() * byHand.length)] : undefined;
+      const stored = cache.trySet(key, value, generation === undefined ? { ttl } : { ttl, generation });
+      if (stored) truth.set(key, value);
       else truth.delete(key);
     } else if (what < 0.93) {
       const value = cache.get(key);
@@ -62,7 +71,7 @@ describe('maxBytes', () => {
             perf,
             ttlResolution: 0,
           });
-          churn(cache, 3000, seed, longest, ttls, clock, (step) => {
+          churn(cache, { steps: 3000, seed, longest, ttls }, clock, (step) => {
             if (cache.bytes > kib * KiB) throw new Error(`${cache.bytes} bytes at step ${step}`);
           });
           cache.heap.verify();
@@ -86,16 +95,14 @@ describe('maxBytes', () => {
       const timing = { perf: { now: () => clock.ms }, ttlResolution: 0 };
       const cache = new ArenaCache<string, string>({ policy, heap, maxBytes: 1024 * KiB, ...timing });
       const greedy = new ArenaCache<string, string>({ policy, heap, ...timing });
-      churn(greedy, 6000, 1, 3000, false, clock, () => {});
+      churn(greedy, { steps: 6000, seed: 1, longest: 3000, ttls: false }, clock);
       greedy.clear();
-      churn(greedy, 6000, 3, 3000, true, clock, () => {});
-      // Known: on a shared heap the part was once seen exceeded by half a region (2.2 KiB of 1 MiB, Node 24), not yet explained.
-      const most = 1024 * KiB + 4096;
-      const inBounds = (): void => expect(cache.bytes).toBeLessThanOrEqual(most);
-      churn(cache, 6000, 2, 3000, false, clock, inBounds);
+      churn(greedy, { steps: 6000, seed: 3, longest: 3000, ttls: true }, clock);
+      const inBounds = (): void => expect(cache.bytes).toBeLessThanOrEqual(1024 * KiB);
+      churn(cache, { steps: 6000, seed: 2, longest: 3000, ttls: false }, clock, inBounds);
       expect(cache.size).toBeGreaterThan(100);
       cache.clear();
-      churn(cache, 6000, 2, 3000, true, clock, inBounds);
+      churn(cache, { steps: 6000, seed: 2, longest: 3000, ttls: true }, clock, inBounds);
       // The heap is full of caches: they give way to blocks.
       const refs: number[] = [];
       for (let i = 0; i < 300; i++) refs.push(heap.allocate(2000));
@@ -110,6 +117,67 @@ describe('maxBytes', () => {
       heap.verify();
     }
   });
+
+  it('holds for a part at every step, however small the regions, with ttls, generations by hand and others beside', () => {
+    let full = 0;
+    let hits = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom<PolicyName>(...policies),
+        fc.constantFrom(1024, 4096, 16_384),
+        fc.integer({ min: 560, max: 760 }),
+        fc.integer(),
+        fc.constantFrom(3000, 10_000, 60_000),
+        fc.boolean(),
+        fc.constantFrom(0, 0, 1, 4),
+        fc.constantFrom(0, 0, 0, 300),
+        (policy, regionBytes, kib, seed, longest, ttls, hands, max) => {
+          const heap = new GenerationalHeap({
+            maxBytes: 3072 * KiB,
+            regionBytes,
+            random: seededRandom(seed),
+          });
+          const clock = { ms: 0 };
+          const timing = { perf: { now: () => clock.ms }, ttlResolution: 0 };
+          const greedy = new ArenaCache<string, string>({
+            heap,
+            maxBytes: 1536 * KiB,
+            codec: 'string',
+            ...timing,
+          });
+          const maxBytes = kib * KiB;
+          const cache = new ArenaCache<string, string>({
+            policy,
+            heap,
+            maxBytes,
+            max,
+            codec: 'string',
+            ...timing,
+          });
+          let mostBytes = 0;
+          const byHand = Array.from({ length: hands }, () => heap.newGeneration());
+          const refs: number[] = [heap.allocate(1)];
+          churn(greedy, { steps: 2000, seed: seed + 1, longest, ttls }, clock);
+          churn(cache, { steps: 8000, seed, longest, ttls, byHand }, clock, (step) => {
+            mostBytes = Math.max(mostBytes, cache.bytes);
+            if (cache.bytes > maxBytes)
+              throw new Error(`${cache.bytes} of ${maxBytes} bytes at step ${step}`);
+            // Beside the entries, and elsewhere; some are free again soon.
+            if (step % 10 === 0) refs.push(heap.allocate(step % 700, byHand[0]));
+            if (step % 30 === 0) heap.free(refs.splice(step % refs.length, 1)[0]!);
+            if (step % 3 === 0) greedy.set(`${step}`, 'x'.repeat(step % 900));
+          });
+          heap.verify();
+          if (mostBytes > maxBytes - 4 * regionBytes) full++;
+          hits += cache.stats().hits;
+        },
+      ),
+      { numRuns: Number(process.env.ROLP_TEST_RUNS ?? 24), seed: 32 },
+    );
+    // Else the bound was not tried.
+    expect(full).toBeGreaterThan(Number(process.env.ROLP_TEST_RUNS ?? 24) / 4);
+    expect(hits).toBeGreaterThan(0);
+  }, 300_000);
 
   it('is used: most of it is in live entries when the cache is full', () => {
     for (const policy of policies) {
@@ -158,7 +226,7 @@ describe('maxBytes', () => {
         if (policy === 's3-fifo') expect(policyBytes / entries).toBeGreaterThan(3);
       }
     }
-  });
+  }, 300_000);
 });
 
 describe('what does not fit', () => {

@@ -15,7 +15,7 @@ it('finds all after its segments have moved to where the lines of the processorâ
   const fillers: number[] = [];
   for (let key = 0; key < 3000; key++) {
     keys.load(key);
-    index.prepare(keys.hash);
+    while (index.isFull(keys.hash)) index.grow(keys.hash);
     const address = heap.allocateOwned(owner, 8, 1, 0, keys.markBits);
     const i32 = heap.memory.i32[address >>> heap.memory.slabShift]!;
     keys.write(i32, ((address & heap.memory.slabMask) << heap.memory.wordShift) + 2);

@@ -34,7 +34,7 @@ export class S3FifoPolicy implements Policy {
     this.#placement = placement;
     this.#small = placement.queues[SMALL]!;
     this.#main = placement.queues[MAIN]!;
-    this.#ghost = new Ghost(store.heap);
+    this.#ghost = new Ghost(store.heap, () => store.openableRegions());
   }
 
   get extraGenerations(): readonly Generation[] {
