@@ -122,6 +122,44 @@ describe('the front', () => {
     expect(still).toBeLessThanOrEqual(8);
   });
 
+  it('keeps a value whose entry moves', () => {
+    for (const policy of ['s3-fifo', 'sieve', 'lru'] as const) {
+      const cache = hot({ policy, maxBytes: 256 << 10 });
+      for (let k = 0; k < 10; k++) cache.set(`k${k}`, value(k));
+      const kept = Array.from({ length: 10 }, (_, k) => warm(cache, `k${k}`));
+      const text = 'x'.repeat(300);
+      let moved = 0;
+      // Evictions move what has hits, and holes are compacted.
+      for (let i = 0; i < 3000; i++) {
+        cache.set(`other${i}`, { text });
+        if (i % 3 !== 0) cache.delete(`other${i - 50}`);
+        if (i % 10 === 0) for (let k = 0; k < 10; k++) if (cache.get(`k${k}`) !== kept[k]) moved++;
+      }
+      expect(moved, `${policy}: values that were decoded anew`).toBe(0);
+      expect(cache.stats().evictions).toBeGreaterThan(100);
+      expect(cache.heap.stats().totals.bytesEvacuated).toBeGreaterThan(1000);
+    }
+  });
+
+  it('forgets a deleted key, though it be set anew where it lay', () => {
+    const wrong: number[] = [];
+    // After so many others its region begins anew, and it lies at the same address.
+    for (let others = 0; others < 60; others++) {
+      const heap = new GenerationalHeap({ maxBytes: 1 << 20, regionBytes: 1024, sampleBytes: 0 });
+      const cache = hot({ heap, maxBytes: 128 << 10, policy: 'sieve' });
+      cache.set('k', value(1));
+      warm(cache, 'k');
+      cache.delete('k');
+      for (let n = 0; n < others; n++) {
+        cache.set('other', value(n));
+        cache.delete('other');
+      }
+      cache.set('k', value(2));
+      if ((cache.get('k') as Value).n !== 2) wrong.push(others);
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it('never answers otherwise than the cache does without it', () => {
     const step = fc.tuple(
       fc.constantFrom('set', 'grow', 'get', 'get', 'get', 'hot', 'delete', 'clear'),
