@@ -32,6 +32,17 @@ export interface FetchHost<K extends CacheKey, V> {
   watchEvictions(watch: boolean): void;
 }
 
+/** Whether the caller's promise ends when the fetch is aborted. */
+function heedsAbort(options: { ignoreFetchAbort?: boolean; allowStaleOnFetchAbort?: boolean }): boolean {
+  return options.ignoreFetchAbort !== true || options.allowStaleOnFetchAbort === true;
+}
+
+/** As in lru-cache, what an ignored abort was is told when the result comes, and not at all if the call fails. */
+function tellAborted<K, V>(status: Status<K, V>, reason: Error): void {
+  status.fetchAborted = true;
+  status.fetchError = reason;
+}
+
 /**
  * `fetch`: one call of fetchMethod a key at a time, whatever the number of callers, and what becomes of its result.
  * Fetches under way lie here, on V8's heap, up to a bound; a cache whose `fetch` is never called has none of this.
@@ -174,22 +185,21 @@ export class Fetches<K extends CacheKey, V, FC> {
 
   /** The signal that fetchMethod has was aborted: by the caller's signal or by the cache. */
   #aborted(pending: PendingFetch<K, V>, options: FetcherFetchOptions<K, V>): void {
+    if (!heedsAbort(options)) return;
     const { reason } = pending.controller.signal;
-    if (options.status !== undefined) {
-      options.status.fetchAborted = true;
-      options.status.fetchError = reason;
-    }
+    if (options.status !== undefined) tellAborted(options.status, reason);
     if (!options.ignoreFetchAbort) {
       pending.unfollow();
       this.#fail(pending, reason, options);
-    } else if (options.allowStaleOnFetchAbort) {
+    } else {
       // The caller gets the old value now; the new one is stored when it comes.
       this.#answerWithStale(pending, options);
     }
   }
 
   #rejected(pending: PendingFetch<K, V>, error: unknown, options: FetcherFetchOptions<K, V>): void {
-    if (options.status !== undefined && !pending.controller.signal.aborted) {
+    // An abort that was heeded has ended it before.
+    if (options.status !== undefined && !(pending.controller.signal.aborted && heedsAbort(options))) {
       options.status.fetchRejected = true;
       options.status.fetchError = error;
     }
@@ -199,6 +209,7 @@ export class Fetches<K extends CacheKey, V, FC> {
   #resolved(pending: PendingFetch<K, V>, value: V | undefined, options: FetcherFetchOptions<K, V>): void {
     const { signal } = pending.controller;
     const { status } = options;
+    if (signal.aborted && status !== undefined) tellAborted(status, signal.reason);
     if (signal.aborted && (!options.ignoreFetchAbort || value === undefined)) {
       this.#fail(pending, signal.reason, options);
       return;

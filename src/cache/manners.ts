@@ -75,11 +75,12 @@ export class Manners<K extends CacheKey, V, FC> {
     if (hasTtl && engine.expiry.isStale(address)) return this.#readStale(key, address, options, status);
     this.hits++;
     engine.hit(address, mark);
-    if (hasTtl && (options.updateAgeOnGet ?? this.#cache.updateAgeOnGet)) engine.expiry.restart(address);
     if (status !== undefined) {
       status.get = this.fetches?.pendingFor(key) === undefined ? 'hit' : 'fetching';
+      // As in lru-cache: get tells of the ttl as it finds it, `has` as it leaves it.
       describeTtl(status, engine, address);
     }
+    if (hasTtl && (options.updateAgeOnGet ?? this.#cache.updateAgeOnGet)) engine.expiry.restart(address);
     return lasts && engine.givesViews ? engine.valueOf(address) : engine.read(address);
   }
 

@@ -125,6 +125,20 @@ describe.each(SUBJECTS)('as lru-cache documents it: $name', ({ name, make }) => 
       expect(cache.getRemainingTTL('none')).toBe(0);
     });
 
+    it('status tells of the ttl as get found it, and as has leaves it', () => {
+      const [cache, clock] = make<number>({ ttl: 10, updateAgeOnGet: true, updateAgeOnHas: true });
+      cache.set('a', 1);
+      clock.ms += 3;
+      const got: Status<string, number> = {};
+      cache.get('a', { status: got });
+      expect(got).toMatchObject({ ttl: 10, remainingTTL: 7 });
+      expect(cache.getRemainingTTL('a')).toBe(10);
+      clock.ms += 3;
+      const had: Status<string, number> = {};
+      cache.has('a', { status: had });
+      expect(had).toMatchObject({ ttl: 10, remainingTTL: 10 });
+    });
+
     it('updateAgeOnGet and updateAgeOnHas begin it anew', () => {
       const [cache, clock] = make<number>({ ttl: 10, updateAgeOnGet: true, updateAgeOnHas: true });
       cache.set('a', 1).set('b', 1);

@@ -290,6 +290,19 @@ describe.each(SUBJECTS)('fetch, as lru-cache documents it: $name', ({ make }) =>
     expect(backend.calls.length).toBe(1);
   });
 
+  it('with ignoreFetchAbort tells of a failure as one, aborted before or not', async () => {
+    const backend = new Backend<number>();
+    const [cache] = make<number>({ ...backend, ignoreFetchAbort: true });
+    const controller = new AbortController();
+    const status: S = {};
+    const fetched = outcome(cache.fetch('a', { signal: controller.signal, status }));
+    controller.abort(new Error('enough'));
+    await backend.fail(new Error('no net'));
+    expect(await fetched).toEqual(['rejected', 'no net']);
+    expect(status).toMatchObject({ fetchRejected: true, fetchError: new Error('no net') });
+    expect(status.fetchAborted).toBeUndefined();
+  });
+
   it('with ignoreFetchAbort too, rejects if there is no result', async () => {
     const backend = new Backend<number>();
     const [cache] = make<number>({ ...backend, ignoreFetchAbort: true });
