@@ -18,7 +18,7 @@ enum class Level : uint8_t { kOff, kSites, kCalls };
 constexpr int kLevels = 3;
 
 // Cohorts are dealt to so many groups, whose differences tell how alike the lives of one cohort are.
-constexpr int kGroups = 8;
+constexpr int kGroups = 16;
 
 struct Frame {
   uint32_t name;
@@ -62,7 +62,7 @@ struct Context {
   uint64_t samples = 0;
   double objects = 0, objects_squared = 0, bytes = 0, bytes_squared = 0;
   double deaths_young = 0, deaths_old = 0;
-  // By cohort number modulo 8: weights, and weights times the life in GC cycles of the dead.
+  // By group of cohorts: weights, and weights times the life in GC cycles of the dead.
   std::array<double, kGroups> group_weight{}, group_life{};
   // All live samples at the last poll.
   uint64_t live_samples = 0;
@@ -113,6 +113,12 @@ class ContextTable {
 
 // Mixes `value` into `hash` (splitmix64's finaliser: cheap, and every input bit reaches every output bit).
 uint64_t Mix(uint64_t hash, uint64_t value);
+
+// The first cohorts have a group each. Those after them are dealt at random: in turn, each group would hold cohorts from
+// all over the run, and the groups be more alike than the cohorts that are drawn.
+inline uint32_t GroupOf(uint64_t cohort) {
+  return static_cast<uint32_t>((cohort < kGroups ? cohort : Mix(0, cohort)) % kGroups);
+}
 
 }  // namespace rolp
 

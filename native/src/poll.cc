@@ -141,7 +141,7 @@ void Sampler::CountBirths(const Instant& here, bool in_gc) {
     const double size = birth.size;
     const double weight = WeightOf(size, record_->options.interval_bytes) * cohort_weight;
     const double place = (static_cast<double>(birth.id - anchor_id_) - 0.5) / taken;
-    const uint32_t group = static_cast<uint32_t>(record_->cohorts % kGroups);
+    const uint32_t group = GroupOf(record_->cohorts);
     Context& context = record_->contexts.at(birth.context);
     context.samples++;
     context.last_birth_cycle = here.cycle;

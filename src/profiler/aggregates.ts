@@ -53,7 +53,7 @@ export interface ContextAggregate {
   readonly bytes: number;
   readonly bytesSquared: number;
   /**
-   * Cohorts dealt in turn to eight groups (cohort number modulo 8): per group the sums of weight and of weight x
+   * Cohorts dealt to groups, the first to one each, those after them at random: per group the sums of weight and of weight x
    * life in GC cycles (age at death, the middle of its interval; age so far of the living). Lives of one cohort
    * are alike, since they meet the same mark-compacts: what differs between groups tells how much the confidence
    * intervals must widen where not every cycle is a cohort. Absent: no widening.
@@ -144,6 +144,9 @@ export interface ThreadAggregates {
   readonly weightedSamples?: number;
   readonly polls: number;
   readonly pollNs: number;
+  /** Profiles written while the thread ran on, and their CPU time; absent where nobody counts them. */
+  readonly files?: number;
+  readonly fileNs?: number;
   readonly gcCycles: number;
   /** The bytes clock at the last poll: bytes allocated on the JS heap since the start of sampling. */
   readonly allocatedBytes: number;

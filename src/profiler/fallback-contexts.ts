@@ -1,5 +1,14 @@
 import type { AttributionLevel, ContextAggregate, LifetimeCell, RawFrame } from './aggregates.js';
 
+const GROUPS = 16;
+
+/** As the addon deals them (GroupOf in native/src/contexts.h): at random beyond the first, by a hash (Murmur's finaliser). */
+function groupOf(cohort: number): number {
+  if (cohort < GROUPS) return cohort;
+  const mixed = Math.imul(cohort ^ (cohort >>> 16), 0x85ebca6b);
+  return (Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) >>> 16) % GROUPS;
+}
+
 /** A span (low, high] of a lifetime in each clock; high null: still alive at low. */
 export interface Life {
   readonly gcCycles: readonly [low: number, high: number | null];
@@ -58,7 +67,7 @@ export class FallbackContext {
   #gcCycles = new CellTable();
   #bytes = new CellTable();
   #ms = new CellTable();
-  #groups: [number, number][] = Array.from({ length: 8 }, () => [0, 0]);
+  #groups: [number, number][] = Array.from({ length: GROUPS }, () => [0, 0]);
 
   constructor(frames: readonly RawFrame[], level: AttributionLevel, folded: 0 | 1 | 2) {
     this.frames = frames;
@@ -83,7 +92,7 @@ export class FallbackContext {
       table.add([bucket(low, Math.floor), high === null ? null : bucket(high, Math.ceil)], weight);
     }
     const [low, high] = life.gcCycles;
-    const group = this.#groups[cohort % this.#groups.length]!;
+    const group = this.#groups[groupOf(cohort)]!;
     group[0] += weight;
     group[1] += weight * (high === null ? low : (low + 1 + high) / 2);
   }

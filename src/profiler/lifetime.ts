@@ -5,7 +5,26 @@ import { fitSurvival, type SurvivalCurve } from './survival.js';
 /** Normal quantile of a two-sided 95 % interval. */
 const Z = 1.959964;
 /** Student's quantiles of the same interval, by degrees of freedom. */
-const STUDENT = [Number.NaN, 12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365];
+const STUDENT = [
+  Number.NaN,
+  12.706,
+  4.303,
+  3.182,
+  2.776,
+  2.571,
+  2.447,
+  2.365,
+  2.306,
+  2.262,
+  2.228,
+  2.201,
+  2.179,
+  2.16,
+  2.145,
+  2.131,
+];
+/** Of a two-sided 95 % interval, what may lie beyond one end. */
+const TAIL = 0.025;
 /** Below this many deaths the normal approximation of the mean's error is not trusted. */
 const FEW_DEATHS = 10;
 
@@ -31,9 +50,11 @@ export interface Precision {
    * a cohort.
    */
   readonly unseen: number;
+  /** The largest such share that the draw of cohorts would still have missed with a probability of 2.5 %. */
+  readonly unseenAtMost: number;
 }
 
-export const FULL_PRECISION: Precision = { designEffect: 1, unseen: 0 };
+export const FULL_PRECISION: Precision = { designEffect: 1, unseen: 0, unseenAtMost: 0 };
 
 const UNKNOWN: Estimate = { value: null, low: null, high: null };
 
@@ -154,7 +175,13 @@ function restrictedMean(distribution: LifetimeDistribution): Estimate {
   const horizon = ages.at(-1)!;
   const least = clock === 'discrete' ? 1 : 0;
   let low = value - Math.hypot(half, precision.unseen * Math.max(0, value - least));
-  let high = value + Math.hypot(half, precision.unseen * (horizon - value));
+  // A cycle promoted as a whole adds to the life of what else dies at once, up to the horizon.
+  const diesAtOnce = 1 - (survival[1] ?? 0);
+  const unseenHigh = Math.max(
+    precision.unseen * (horizon - value),
+    precision.unseenAtMost * diesAtOnce * (horizon - (ages[1] ?? horizon)),
+  );
+  let high = value + Math.hypot(half, unseenHigh);
   if (curve.effectiveDeaths / precision.designEffect < FEW_DEATHS || variance === 0) {
     low = Math.min(low, sum(cellAreas(clock, ages, distribution.lowerBand)));
     high = Math.max(high, sum(cellAreas(clock, ages, distribution.upperBand)));
@@ -206,7 +233,7 @@ export function designEffect(
   groups: readonly (readonly [weight: number, weightedLife: number])[] | undefined,
   inclusion: number,
 ): number {
-  const filled = groups?.slice(0, 8).filter(([weight]) => weight > 0) ?? [];
+  const filled = groups?.filter(([weight]) => weight > 0) ?? [];
   if (filled.length < 2) return 1;
   const moments = observedMoments(cells);
   if (!(moments.variance > 0)) return 1;
@@ -216,7 +243,7 @@ export function designEffect(
   for (const [groupWeight, life] of filled) between += (life - mean * groupWeight) ** 2;
   between *= filled.length / (filled.length - 1) / (weight * weight);
   // So few groups tell their own variance badly: Student's quantile in place of the normal one.
-  const ratio = (between / moments.variance) * (STUDENT[filled.length - 1]! / Z) ** 2;
+  const ratio = (between / moments.variance) * ((STUDENT[filled.length - 1] ?? Z) / Z) ** 2;
   return Math.max(1, 1 + (1 - Math.min(1, inclusion)) * (ratio - 1));
 }
 
@@ -231,9 +258,13 @@ export function precisionOf(
   inclusion: number,
   cohorts: number,
 ): Precision {
+  const share = Math.min(1, inclusion);
+  // All of so many cycles lie outside of the draw with that probability; there are cohorts / share cycles.
+  const missedCycles = share > 0 ? Math.log(TAIL) / Math.log1p(-share) : Number.POSITIVE_INFINITY;
   return {
     designEffect: designEffect(cells, groups, inclusion),
-    unseen: (1 - Math.min(1, inclusion)) / (cohorts + 1),
+    unseen: (1 - share) / (cohorts + 1),
+    unseenAtMost: share < 1 ? Math.min(1, (missedCycles * share) / Math.max(1, cohorts)) : 0,
   };
 }
 

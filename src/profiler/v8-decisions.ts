@@ -2,11 +2,11 @@ import type { LifetimeCell, WindowAggregate } from './aggregates.js';
 import type { ContextTally } from './context-tally.js';
 import { generationOfMedian, normalCdf } from './inference/index.js';
 import {
-  designEffect,
   type LifetimeDistribution,
   lifetimeDistribution,
   lifetimeQuantile,
   type Precision,
+  precisionOf,
   survivalAt,
 } from './lifetime.js';
 import type { ContextConflict, Estimate, LifetimeClass } from './profile.js';
@@ -111,11 +111,7 @@ function decideSite(
   facts: V8Facts,
   into: Map<ContextTally, V8Decision>,
 ): void {
-  const effect = designEffect(cellsOf(members), groupsOf(members), facts.inclusion);
-  const precision = {
-    designEffect: effect,
-    unseen: (1 - Math.min(1, facts.inclusion)) / (facts.cohorts + 1),
-  };
+  const precision = precisionOf(cellsOf(members), groupsOf(members), facts.inclusion, facts.cohorts);
   const separated = separateByCallers(members, depth, precision);
   if (separated !== null) {
     for (const part of separated.parts) decideSite(part, separated.depth, facts, into);

@@ -127,10 +127,16 @@ describe('the lifetime estimators', () => {
 });
 
 /** Share of runs whose interval holds the truth of the very run. */
-function coverage(lifetime: Scenario['lifetime'], sampling: Sampling, oldDieAtMarkCompact: boolean) {
-  const runs = 40;
+function coverage(
+  lifetime: Scenario['lifetime'],
+  sampling: Sampling,
+  oldDieAtMarkCompact: boolean,
+  over: Partial<Scenario> = {},
+  runs = 40,
+) {
   const held = { mean: 0, p50: 0, p90: 0, survival: 0 };
   let bias = 0;
+  let cohorts = 0;
   for (let seed = 1; seed <= runs; seed++) {
     const scenario = {
       cycles: 160,
@@ -138,8 +144,10 @@ function coverage(lifetime: Scenario['lifetime'], sampling: Sampling, oldDieAtMa
       markCompactEvery: 12,
       lifetime,
       oldDieAtMarkCompact,
+      ...over,
     };
     const run = simulate(scenario, sampling, seed);
+    cohorts += run.cohorts / runs;
     const precision = precisionOf(run.cells, run.groups, sampling.inclusion, run.cohorts);
     const estimated = lifetimeDistribution(run.cells, 'discrete', precision)!;
     const truth = discrete(run.truth);
@@ -157,7 +165,7 @@ function coverage(lifetime: Scenario['lifetime'], sampling: Sampling, oldDieAtMa
     const share = survivalAt(truth, estimated.curve.ages[at]!);
     if (estimated.lowerBand[at]! <= share + 1e-9 && share <= estimated.upperBand[at]! + 1e-9) held.survival++;
   }
-  return { ...held, bias, runs };
+  return { ...held, bias, cohorts, runs };
 }
 
 describe('with cohorts, the truth lies inside the stated intervals', () => {
@@ -178,6 +186,29 @@ describe('with cohorts, the truth lies inside the stated intervals', () => {
       });
     }
   }
+
+  // Few mark-compacts, so that age at death runs up and down as the teeth of a saw: the programs of bench:truth.
+  const saw = () => 4;
+  const varied = (random: () => number) => 2 + Math.floor(random() * 8);
+  // Seven cycles in a hundred are promoted as a whole; a few others live for a while, so that such ages are observed.
+  const promoted = (random: () => number, cycle: number) =>
+    (cycle * 7919) % 100 < 7 ? 60 : random() < 0.01 ? 4 : 1;
+  it.each([
+    ['8 cohorts, teeth', saw, 32, 8, 1 / 4],
+    ['10 cohorts, varied', varied, 80, 25, 1 / 8],
+    ['12 cohorts, teeth', saw, 48, 12, 1 / 4],
+    ['15 cohorts, teeth', saw, 124, 40, 1 / 8],
+    ['20 cohorts, exponential', LIFETIMES.exponential!, 80, 25, 1 / 4],
+    ['20 cohorts, cycles promoted', promoted, 80, 25, 1 / 4],
+    ['31 cohorts, teeth', saw, 124, 40, 1 / 4],
+    ['31 cohorts, varied', varied, 124, 40, 1 / 4],
+    ['40 cohorts, teeth', saw, 160, 12, 1 / 4],
+  ] as const)('the mean’s holds its level: %s', (name, lifetime, cycles, markCompactEvery, inclusion) => {
+    const scenario = { cycles, markCompactEvery, birthsPerCycle: 40 };
+    const { mean, cohorts, runs } = coverage(lifetime, { inclusion, objectShare: 1 }, true, scenario, 150);
+    expect(Math.abs(cohorts - Number.parseInt(name, 10))).toBeLessThan(2);
+    expect(mean / runs).toBeGreaterThanOrEqual(0.93);
+  });
 
   it('also where one cycle’s garbage lives on as a whole, which most draws of cohorts do not show', () => {
     // A few others live as long, so that such ages are observed at all.

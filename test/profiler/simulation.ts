@@ -31,6 +31,8 @@ export interface Simulated {
   readonly cohorts: number;
 }
 
+const GROUPS = 16;
+
 export function simulate(scenario: Scenario, sampling: Sampling, seed: number): Simulated {
   const random = seededRandom(seed);
   const isMarkCompact = (gc: number) => gc % scenario.markCompactEvery === 0;
@@ -47,10 +49,11 @@ export function simulate(scenario: Scenario, sampling: Sampling, seed: number): 
   const last = scenario.cycles + 1;
   polled.add(last);
   const polls = [...polled].filter((gc) => gc <= last).sort((a, b) => a - b);
+  const groupOf = cohorts.map((_, number) => (number < GROUPS ? number : Math.floor(random() * GROUPS)));
   const inCohort = new Map(cohorts.map((cycle, index) => [cycle, index]));
   const truth = new CellTable();
   const cells = new CellTable();
-  const groups = Array.from({ length: 8 }, () => [0, 0] as [number, number]);
+  const groups = Array.from({ length: GROUPS }, () => [0, 0] as [number, number]);
   for (let cycle = 1; cycle <= scenario.cycles; cycle++) {
     const nextCohort = cohorts.find((next) => next >= cycle);
     const bornIn = sampling.withoutBoundary ? nextCohort : inCohort.has(cycle) ? cycle : undefined;
@@ -71,7 +74,7 @@ export function simulate(scenario: Scenario, sampling: Sampling, seed: number): 
       // No old object dies at a scavenge: see LifetimeCell.
       if (scenario.oldDieAtMarkCompact && gone !== null && gone > seen + 1 && seen < 2) gone = 2;
       cells.add(seen, gone, weight);
-      const group = groups[inCohort.get(bornIn)! % 8]!;
+      const group = groups[groupOf[inCohort.get(bornIn)!]!]!;
       group[0] += weight;
       group[1] += weight * (gone === null ? seen : (seen + 1 + gone) / 2);
     }
