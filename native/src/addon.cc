@@ -2,12 +2,14 @@
 #include <node.h>
 #include <uv.h>
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "callers.h"
+#include "cpu_clock.h"
 #include "gc_watch.h"
 #include "memory.h"
 #include "sampler.h"
@@ -125,7 +127,7 @@ void GcCycles(const Args& args) {
   if (Sampler* sampler = SamplerOf(args)) args.GetReturnValue().Set(sampler->cycles());
 }
 
-// threads() -> [{key, threadId, ended, written, version}]
+// threads() -> [{key, threadId, ended, written, version, polls, pollNs, samples, files, fileNs}]
 void Threads(const Args& args) {
   v8::Isolate* isolate = args.GetIsolate();
   v8::Local<v8::Context> context = isolate->GetCurrentContext();
@@ -133,28 +135,48 @@ void Threads(const Args& args) {
   uint32_t index = 0;
   for (const Store::Row& row : Store::Get().List()) {
     v8::Local<v8::Object> object = v8::Object::New(isolate);
-    Set(isolate, object, "key", v8::Number::New(isolate, static_cast<double>(row.key)));
+    const std::pair<const char*, uint64_t> numbers[] = {
+        {"key", row.key},         {"version", row.version},       {"polls", row.cost.polls},  {"pollNs", row.cost.poll_ns},
+        {"samples", row.cost.samples}, {"files", row.cost.files}, {"fileNs", row.cost.file_ns},
+    };
+    for (const auto& [name, value] : numbers) {
+      Set(isolate, object, name, v8::Number::New(isolate, static_cast<double>(value)));
+    }
     Set(isolate, object, "threadId", v8::Number::New(isolate, row.thread_id));
     Set(isolate, object, "ended", v8::Boolean::New(isolate, row.ended));
     Set(isolate, object, "written", v8::Boolean::New(isolate, row.written));
-    Set(isolate, object, "version", v8::Number::New(isolate, static_cast<double>(row.version)));
     list->Set(context, index++, object).Check();
   }
   args.GetReturnValue().Set(list);
 }
 
-// read(key) -> the JSON of ThreadAggregates, or null
+// read(key) -> [JSON, Float64Array], see src/profiler/thread-reading.ts, or null
 void Read(const Args& args) {
   v8::Isolate* isolate = args.GetIsolate();
   const double key = NumberOf(isolate, args[0]);
-  std::string json;
-  if (!Store::Get().Read(static_cast<uint64_t>(key), &json)) return args.GetReturnValue().SetNull();
+  Reading reading;
+  if (!Store::Get().Read(static_cast<uint64_t>(key), &reading)) return args.GetReturnValue().SetNull();
   v8::Local<v8::String> text;
-  if (!v8::String::NewFromUtf8(isolate, json.data(), v8::NewStringType::kNormal, static_cast<int>(json.size()))
+  if (!v8::String::NewFromUtf8(isolate, reading.json.data(), v8::NewStringType::kNormal,
+                               static_cast<int>(reading.json.size()))
            .ToLocal(&text)) {
     return Throw(isolate, "rolp: the aggregates are too large for a string");
   }
-  args.GetReturnValue().Set(text);
+  const size_t count = reading.table.size();
+  v8::Local<v8::ArrayBuffer> buffer = v8::ArrayBuffer::New(isolate, count * sizeof(double));
+  if (count > 0) std::memcpy(buffer->GetBackingStore()->Data(), reading.table.data(), count * sizeof(double));
+  v8::Local<v8::Value> parts[] = {text, v8::Float64Array::New(buffer, 0, count)};
+  args.GetReturnValue().Set(v8::Array::New(isolate, parts, 2));
+}
+
+void CountFile(const Args& args) {
+  v8::Isolate* isolate = args.GetIsolate();
+  Store::Get().CountFile(static_cast<uint64_t>(NumberOf(isolate, args[0])),
+                         static_cast<uint64_t>(NumberOf(isolate, args[1])));
+}
+
+void ThreadCpu(const Args& args) {
+  args.GetReturnValue().Set(static_cast<double>(ThreadCpuNs()));
 }
 
 void MarkWritten(const Args& args) {
@@ -262,6 +284,8 @@ void Initialize(v8::Local<v8::Object> exports, v8::Local<v8::Context> context) {
       {"threads", Threads},
       {"read", Read},
       {"markWritten", MarkWritten},
+      {"countFile", CountFile},
+      {"threadCpuNs", ThreadCpu},
       {"forget", Forget},
       {"recordPauses", RecordPauses},
       {"takePauses", TakePauses},

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
+
+#include "cpu_clock.h"
 
 namespace rolp {
 
@@ -17,17 +18,6 @@ constexpr double kMostPayback = 0.5;
 // Bounds the weight of a sample: one that stands for thousands of cohorts says little.
 constexpr double kLeastProbability = 1.0 / 256;
 
-// CPU time of this thread; where the system does not tell, wall time, which is never less.
-uint64_t ThreadCpuNs(uint64_t now_ns) {
-#ifdef CLOCK_THREAD_CPUTIME_ID
-  timespec spent;
-  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent) == 0) {
-    return static_cast<uint64_t>(spent.tv_sec) * 1000000000 + static_cast<uint64_t>(spent.tv_nsec);
-  }
-#endif
-  return now_ns;
-}
-
 }  // namespace
 
 PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
@@ -35,7 +25,7 @@ PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
   if (!begun_) {
     begun_ = true;
     begin_ns_ = now_ns;
-    cpu_ns_ = ThreadCpuNs(now_ns);
+    cpu_ns_ = ThreadCpuNs();
     slot_index_ = index;
   }
   for (uint64_t past = 0; slot_index_ < index; slot_index_++) {
@@ -51,7 +41,7 @@ PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
 void PollBudget::CountCycle(uint64_t now_ns) {
   Slot& slot = SlotAt(now_ns);
   slot.cycles++;
-  const uint64_t cpu_ns = ThreadCpuNs(now_ns);
+  const uint64_t cpu_ns = ThreadCpuNs();
   slot.cpu_ns += cpu_ns - cpu_ns_;
   cpu_ns_ = cpu_ns;
 }

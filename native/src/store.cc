@@ -6,9 +6,14 @@ namespace rolp {
 
 namespace {
 
-// What ended threads may hold, in texts and bytes.
+// What ended threads may hold, in readings and bytes.
 constexpr size_t kMostEnded = 1024;
 constexpr size_t kMostEndedBytes = 64 << 20;
+
+// Under the record's lock.
+OwnCost CostOf(const ThreadRecord& record) {
+  return {record.polls, record.poll_ns, record.Samples(), record.files, record.file_ns};
+}
 
 }  // namespace
 
@@ -21,7 +26,7 @@ uint64_t Store::Add(std::shared_ptr<ThreadRecord> record) {
   std::lock_guard<std::mutex> lock(mutex_);
   const uint64_t key = next_key_++;
   const int thread_id = record->options.thread_id;
-  entries_[key] = {std::move(record), std::string(), thread_id, 0, 0};
+  entries_[key] = {std::move(record), Reading(), thread_id, 0, 0, OwnCost()};
   return key;
 }
 
@@ -33,13 +38,15 @@ std::vector<Store::Row> Store::List() {
     if (!ended) {
       RecordLock record_lock(entry.record->mutex);
       entry.version = entry.record->version;
+      entry.cost = CostOf(*entry.record);
     }
-    rows.push_back({key, entry.thread_id, ended, entry.written_version >= entry.version + 1, entry.version});
+    rows.push_back(
+        {key, entry.thread_id, ended, entry.written_version >= entry.version + 1, entry.version, entry.cost});
   }
   return rows;
 }
 
-bool Store::Read(uint64_t key, std::string* json) {
+bool Store::Read(uint64_t key, Reading* reading) {
   std::shared_ptr<ThreadRecord> record;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -47,12 +54,12 @@ bool Store::Read(uint64_t key, std::string* json) {
     if (at == entries_.end()) return false;
     record = at->second.record;
     if (!record) {
-      *json = at->second.json;
+      *reading = at->second.last;
       return true;
     }
   }
   RecordLock lock(record->mutex);
-  *json = record->ToJson();
+  *reading = record->Read();
   return true;
 }
 
@@ -67,6 +74,15 @@ void Store::MarkWritten(uint64_t key) {
   }
   // One more than the version written, so that 0 can mean "never".
   entry.written_version = entry.version + 1;
+}
+
+void Store::CountFile(uint64_t key, uint64_t cpu_ns) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto at = entries_.find(key);
+  if (at == entries_.end() || !at->second.record) return;
+  RecordLock record_lock(at->second.record->mutex);
+  at->second.record->files++;
+  at->second.record->file_ns += cpu_ns;
 }
 
 void Store::Forget(uint64_t key) {
@@ -84,7 +100,8 @@ void Store::End(uint64_t key) {
     entry.record->ended = true;
     entry.record->version++;
     entry.version = entry.record->version;
-    entry.json = entry.record->ToJson();
+    entry.last = entry.record->Read();
+    entry.cost = CostOf(*entry.record);
   }
   entry.record.reset();
   Trim();
@@ -95,7 +112,7 @@ void Store::Trim() {
   for (const auto& [key, entry] : entries_) {
     if (entry.record) continue;
     ended++;
-    bytes += entry.json.size();
+    bytes += entry.last.bytes();
   }
   for (const bool written_only : {true, false}) {
     for (auto at = entries_.begin(); at != entries_.end() && (ended > kMostEnded || bytes > kMostEndedBytes);) {
@@ -105,7 +122,7 @@ void Store::Trim() {
         continue;
       }
       ended--;
-      bytes -= entry.json.size();
+      bytes -= entry.last.bytes();
       at = entries_.erase(at);
     }
   }

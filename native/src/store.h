@@ -13,6 +13,11 @@
 
 namespace rolp {
 
+// What profiling a thread has taken so far, for benches that ask often: a whole reading is much more work.
+struct OwnCost {
+  uint64_t polls = 0, poll_ns = 0, samples = 0, files = 0, file_ns = 0;
+};
+
 class Store {
  public:
   struct Row {
@@ -20,6 +25,7 @@ class Store {
     int thread_id;
     bool ended, written;
     uint64_t version;
+    OwnCost cost;
   };
 
   // Never destroyed: workers may still run when the process's static destructors do.
@@ -28,18 +34,21 @@ class Store {
   uint64_t Add(std::shared_ptr<ThreadRecord> record);
   std::vector<Row> List();
   // False if there is no such key (any more).
-  bool Read(uint64_t key, std::string* json);
+  bool Read(uint64_t key, Reading* reading);
   void MarkWritten(uint64_t key);
+  // A profile of the thread was written, which took that much CPU time.
+  void CountFile(uint64_t key, uint64_t cpu_ns);
   void Forget(uint64_t key);
-  // The thread's isolate is going. Its record becomes text, and the oldest texts make room: written ones first.
+  // The thread's isolate is going. Its record becomes a reading, and the oldest readings make room: written ones first.
   void End(uint64_t key);
 
  private:
   struct Entry {
     std::shared_ptr<ThreadRecord> record;  // null once ended
-    std::string json;
+    Reading last;  // of an ended thread
     int thread_id;
     uint64_t version, written_version;
+    OwnCost cost;
   };
   void Trim();
 

@@ -19,20 +19,6 @@ const char* LevelName(Level level) {
   return names[static_cast<int>(level)];
 }
 
-void WriteCells(JsonWriter* json, const char* key, const Scale& scale, const LifetimeTable& table) {
-  json->Key(key).Open('[');
-  for (const Cell& cell : table.cells()) {
-    json->Open('[').Number(scale.bound(cell.low));
-    if (cell.high == kAlive) {
-      json->Null();
-    } else {
-      json->Number(scale.bound(cell.high));
-    }
-    json->Integer(cell.samples).Number(cell.weight).Number(cell.weight_squared).Close(']');
-  }
-  json->Close(']');
-}
-
 void WritePauses(JsonWriter* json, const char* key, const PauseStats& pauses) {
   json->Key(key).Open('{');
   json->Key("count").Integer(pauses.count);
@@ -61,29 +47,47 @@ void WriteEnd(JsonWriter* json, double end) {
   }
 }
 
-void WriteContext(JsonWriter* json, const FrameTable& frames, const Context& context) {
-  json->Open('{').Key("frames").Open('[');
-  for (const uint32_t id : context.frames) {
-    const Frame& frame = frames.frame(id);
-    json->Open('{').Key("function").String(frames.text(frame.name)).Key("url").String(frames.text(frame.url));
-    json->Key("line").Number(frame.line).Key("column").Number(frame.column).Close('}');
+// Frames in the order in which they are first asked for.
+class FrameList {
+ public:
+  explicit FrameList(size_t most) : places_(most, kNone) {}
+
+  uint32_t PlaceOf(uint32_t frame) {
+    uint32_t& place = places_[frame];
+    if (place == kNone) {
+      place = static_cast<uint32_t>(frames_.size());
+      frames_.push_back(frame);
+    }
+    return place;
   }
-  json->Close(']').Key("level").String(LevelName(context.level));
-  json->Key("folded").Integer(context.folded).Key("samples").Integer(context.samples);
-  json->Key("objects").Number(context.objects).Key("objectsSquared").Number(context.objects_squared);
-  json->Key("bytes").Number(context.bytes).Key("bytesSquared").Number(context.bytes_squared);
-  json->Key("groups").Open('[');
-  for (int i = 0; i < kGroups; i++) {
-    json->Open('[').Number(context.group_weight[i]).Number(context.group_life[i]).Close(']');
+
+  const std::vector<uint32_t>& frames() const { return frames_; }
+
+ private:
+  static constexpr uint32_t kNone = 0xffffffff;
+  std::vector<uint32_t> places_;
+  std::vector<uint32_t> frames_;
+};
+
+void PutCells(std::vector<double>* table, const Scale& scale, const LifetimeTable& cells) {
+  table->push_back(static_cast<double>(cells.cells().size()));
+  for (const Cell& cell : cells.cells()) {
+    table->insert(table->end(), {scale.bound(cell.low), cell.high == kAlive ? -1 : scale.bound(cell.high),
+                                 static_cast<double>(cell.samples), cell.weight, cell.weight_squared});
   }
-  json->Close(']').Key("live").Open('{').Key("samples").Integer(context.live_samples);
-  json->Key("objects").Number(context.live_objects).Key("bytes").Number(context.live_bytes).Close('}');
-  json->Key("deaths").Open('{').Key("young").Number(context.deaths_young);
-  json->Key("old").Number(context.deaths_old).Close('}');
-  WriteCells(json, "gcCycles", Scale::Ages(), context.ages);
-  WriteCells(json, "lifeBytes", Scale::Bytes(), context.life_bytes);
-  WriteCells(json, "lifeMs", Scale::Ms(), context.life_ms);
-  json->Close('}');
+}
+
+void PutContext(std::vector<double>* table, FrameList* frames, const Context& context) {
+  table->insert(table->end(), {static_cast<double>(context.level), static_cast<double>(context.folded),
+                               static_cast<double>(context.samples), context.objects, context.objects_squared,
+                               context.bytes, context.bytes_squared, static_cast<double>(context.live_samples),
+                               context.live_objects, context.live_bytes, context.deaths_young, context.deaths_old});
+  for (int i = 0; i < kGroups; i++) table->insert(table->end(), {context.group_weight[i], context.group_life[i]});
+  table->push_back(static_cast<double>(context.frames.size()));
+  for (const uint32_t frame : context.frames) table->push_back(frames->PlaceOf(frame));
+  PutCells(table, Scale::Ages(), context.ages);
+  PutCells(table, Scale::Bytes(), context.life_bytes);
+  PutCells(table, Scale::Ms(), context.life_ms);
 }
 
 }  // namespace
@@ -183,7 +187,7 @@ void ThreadRecord::FoldIfNeeded(std::vector<uint32_t>* moved) {
   for (LiveSample& sample : live.all()) sample.context = (*moved)[sample.context];
 }
 
-std::string ThreadRecord::ToJson() const {
+Reading ThreadRecord::Read() const {
   // The living are cells of the copy only: at the next poll they may be dead.
   std::unordered_map<uint32_t, Context> with_living;
   for (const LiveSample& sample : live.all()) {
@@ -192,7 +196,7 @@ std::string ThreadRecord::ToJson() const {
     CountAlive(&at->second, sample);
   }
 
-  const uint64_t samples = past_samples + EpochSamples();
+  const uint64_t samples = Samples();
   JsonWriter json;
   json.Open('{').Key("threadId").Number(options.thread_id).Key("startedAtUnixMs").Number(options.now_unix_ms);
   json.Key("durationMs").Number(last_poll.ms).Key("ended").Bool(ended).Key("engine").String("native");
@@ -220,16 +224,26 @@ std::string ThreadRecord::ToJson() const {
     WriteEnd(&json, window.end_ms < 0 ? -1 : static_cast<double>(window.end_cycle));
     json.Close('}');
   }
-  json.Close(']').Key("contexts").Open('[');
+  Reading reading;
+  FrameList used(contexts.frames().size());
   for (const uint32_t index : contexts.All()) {
     auto living = with_living.find(index);
     const Context& context = living == with_living.end() ? contexts.at(index) : living->second;
     // Known from unpolled or dead births alone, and now empty: nothing to tell.
     if (context.samples == 0 && context.live_samples == 0) continue;
-    WriteContext(&json, contexts.frames(), context);
+    PutContext(&reading.table, &used, context);
   }
-  json.Close(']').Key("foldedContexts").Integer(contexts.folded_contexts()).Close('}');
-  return json.Take();
+  json.Close(']').Key("frames").Open('[');
+  for (const uint32_t id : used.frames()) {
+    const FrameTable& frames = contexts.frames();
+    const Frame& frame = frames.frame(id);
+    json.Open('{').Key("function").String(frames.text(frame.name)).Key("url").String(frames.text(frame.url));
+    json.Key("line").Number(frame.line).Key("column").Number(frame.column).Close('}');
+  }
+  json.Close(']').Key("foldedContexts").Integer(contexts.folded_contexts());
+  json.Key("files").Integer(files).Key("fileNs").Integer(file_ns).Close('}');
+  reading.json = json.Take();
+  return reading;
 }
 
 }  // namespace rolp

@@ -103,6 +103,8 @@ export function buildProfile(
       cohorts: aggregates.cohorts,
       polls: aggregates.polls,
       pollNs: aggregates.pollNs,
+      files: aggregates.files ?? 0,
+      fileNs: aggregates.fileNs ?? 0,
       foldedContexts: aggregates.foldedContexts,
     },
     epochs: aggregates.epochs.map((epoch) => ({ ...epoch })),

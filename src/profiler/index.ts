@@ -45,4 +45,5 @@ export {
   type StoredDecision,
   setProfileInput,
 } from './profile-input.js';
+export { profileText } from './profile-text.js';
 export type { SampleSource, SampleSourceOptions } from './sample-source.js';

@@ -37,6 +37,8 @@ export function mergeProfiles(profiles: readonly Profile[]): Profile {
       cohorts: total(({ sampler }) => sampler.cohorts),
       polls: total(({ sampler }) => sampler.polls),
       pollNs: total(({ sampler }) => sampler.pollNs),
+      files: total(({ sampler }) => sampler.files ?? 0),
+      fileNs: total(({ sampler }) => sampler.fileNs ?? 0),
       foldedContexts: total(({ sampler }) => sampler.foldedContexts),
     },
     epochs: profiles.flatMap(({ epochs }) => epochs).map((epoch, index) => ({ ...epoch, index })),

@@ -2,6 +2,7 @@ import { threadId } from 'node:worker_threads';
 import { type Addon, type Clock, loadAddon, systemClock } from '../base/index.js';
 import type { AttributionLevel, ThreadAggregates } from './aggregates.js';
 import type { SampleSource, SampleSourceOptions } from './sample-source.js';
+import { aggregatesOf, LEVELS, type ThreadReading } from './thread-reading.js';
 
 /** A thread as the process-wide store lists it. */
 export interface ThreadRow {
@@ -14,6 +15,12 @@ export interface ThreadRow {
   readonly written: boolean;
   /** Grows with everything counted. */
   readonly version: number;
+  /** What profiling it has taken so far: polls and their ns, samples V8 took, profiles written and their CPU time in ns. */
+  readonly polls: number;
+  readonly pollNs: number;
+  readonly samples: number;
+  readonly files: number;
+  readonly fileNs: number;
 }
 
 /** What this folder calls in native/src/addon.cc. */
@@ -36,12 +43,12 @@ interface NativeAddon {
   setBudget(budgetPercent: number): void;
   gcCycles(): number;
   threads(): ThreadRow[];
-  read(key: number): string | null;
+  read(key: number): ThreadReading | null;
   markWritten(key: number): void;
+  countFile(key: number, cpuNs: number): void;
+  threadCpuNs(): number;
   forget(key: number): void;
 }
-
-const levels: readonly AttributionLevel[] = ['off', 'sites', 'calls'];
 
 function nativeAddon(): NativeAddon {
   const addon = loadAddon();
@@ -51,7 +58,7 @@ function nativeAddon(): NativeAddon {
 
 /**
  * The sampler in the addon: it polls V8's samples in the GC prologue and misses none (v8-lifetimes.md section 2).
- * All counting is done in C++; this class only hands over options and parses what was counted.
+ * All counting is done in C++; this class only hands over options and decodes what was counted.
  */
 export class NativeSource implements SampleSource {
   readonly engine = 'native';
@@ -79,7 +86,7 @@ export class NativeSource implements SampleSource {
       budgetPercent: options.budgetPercent,
       inclusion: options.inclusion ?? 0,
       maxContexts: options.maxContexts,
-      level: levels.indexOf(options.level),
+      level: LEVELS.indexOf(options.level),
       seed: options.seed ?? Math.floor(Math.random() * 2 ** 32),
       threadId,
       unixMs: this.#clock.unixMs(),
@@ -94,7 +101,7 @@ export class NativeSource implements SampleSource {
   }
 
   setLevel(level: AttributionLevel): void {
-    this.#addon.setLevel(levels.indexOf(level));
+    this.#addon.setLevel(LEVELS.indexOf(level));
   }
 
   /** @throws Error when V8's sampler was started by another tool: its interval is not ours to change. */
@@ -113,9 +120,9 @@ export class NativeSource implements SampleSource {
   read(): ThreadAggregates {
     if (this.#key === undefined) throw new Error('NativeSource.read() before start()');
     if (this.#running) this.#addon.poll();
-    const json = this.#addon.read(this.#key);
-    if (json === null) throw new Error('NativeSource.read(): the counts of this thread were forgotten');
-    return JSON.parse(json) as ThreadAggregates;
+    const reading = this.#addon.read(this.#key);
+    if (reading === null) throw new Error('NativeSource.read(): the counts of this thread were forgotten');
+    return aggregatesOf(reading);
   }
 }
 
@@ -126,6 +133,10 @@ export interface ThreadStore {
   read(key: number): ThreadAggregates | null;
   /** Ended threads that were written make room first: the store keeps at most 1024 ended threads and 64 MiB of them. */
   markWritten(key: number): void;
+  /** Accounts for a profile of the thread that was written while it ran on. */
+  countFile(key: number, cpuNs: number): void;
+  /** CPU time of the calling thread. */
+  threadCpuNs(): number;
   forget(key: number): void;
 }
 
@@ -135,10 +146,12 @@ export function nativeThreadStore(): ThreadStore {
   return {
     threads: () => addon.threads(),
     read(key) {
-      const json = addon.read(key);
-      return json === null ? null : (JSON.parse(json) as ThreadAggregates);
+      const reading = addon.read(key);
+      return reading === null ? null : aggregatesOf(reading);
     },
     markWritten: (key) => addon.markWritten(key),
+    countFile: (key, cpuNs) => addon.countFile(key, cpuNs),
+    threadCpuNs: () => addon.threadCpuNs(),
     forget: (key) => addon.forget(key),
   };
 }

@@ -168,6 +168,9 @@ export interface Profile {
     readonly cohorts: number;
     readonly polls: number;
     readonly pollNs: number;
+    /** Profiles written before this one while the app ran on, and the CPU time they took. */
+    readonly files: number;
+    readonly fileNs: number;
     readonly foldedContexts: number;
   };
   readonly epochs: readonly {

@@ -9,6 +9,7 @@ import {
   type ProfileContext,
   placedContexts,
   profileInput,
+  profileText,
   type ThreadAggregates,
   type WindowNote,
 } from '../profiler/index.js';
@@ -33,7 +34,8 @@ export class Recorder {
   readonly #resolver: FrameResolver;
   readonly #place: ProfilePlace;
   #failed = false;
-  #last: { path: string; profile: Profile } | undefined;
+  /** Of the last profile only what is told of it: kept whole it would be old by the next one, and a mark-compact the sooner. */
+  #last: { readonly path: string; readonly contexts: number; readonly gcCycles: number } | undefined;
   #workersWritten = 0;
 
   /**
@@ -60,11 +62,15 @@ export class Recorder {
 
   /** While the app runs on: this thread's profile, and those of workers that ended without writing theirs. */
   writeNow(): void {
+    const { adaptation, store, ownKey, cpuMs } = this.#profiling;
+    const startMs = cpuMs();
     this.#guard(() => {
       const { profile, aggregates } = this.#writeOwn();
       if (isMainThread) this.#writeWorkers((row) => row.ended);
-      this.#profiling.adaptation.look(profile, aggregates);
+      adaptation.look(profile, aggregates);
     });
+    const key = ownKey();
+    if (key !== undefined) store?.countFile(key, (cpuMs() - startMs) * 1e6);
   }
 
   /** When the thread is about to end. Its workers, if it is the main thread, end with it. */
@@ -78,12 +84,12 @@ export class Recorder {
   /** The line for the user at the end, or `null` when nothing could be written. */
   summary(): string | null {
     if (this.#last === undefined) return null;
-    const { path, profile } = this.#last;
+    const { path, contexts, gcCycles } = this.#last;
     const workers =
       this.#workersWritten === 0
         ? ''
         : ` (and ${this.#workersWritten} of its workers', in the same directory)`;
-    return `${profile.contexts.length} allocation contexts over ${profile.gc.gcCycles} GC cycles: ${path}${workers}`;
+    return `${contexts} allocation contexts over ${gcCycles} GC cycles: ${path}${workers}`;
   }
 
   #ownProfile(aggregates: ThreadAggregates): Profile {
@@ -106,14 +112,14 @@ export class Recorder {
   }
 
   #text(profile: Profile): string {
-    return JSON.stringify(profile);
+    return profileText(profile);
   }
 
   #writeOwn(): { readonly profile: Profile; readonly aggregates: ThreadAggregates } {
     const aggregates = this.#profiling.source.read();
     const profile = this.#ownProfile(aggregates);
     const path = writeProfile(this.#place, threadId, this.#text(profile));
-    this.#last = { path, profile };
+    this.#last = { path, contexts: profile.contexts.length, gcCycles: profile.gc.gcCycles };
     const { store, ownKey } = this.#profiling;
     const key = ownKey();
     if (store !== null && key !== undefined) store.markWritten(key);

@@ -140,7 +140,7 @@ export const SETTINGS: readonly SettingRow[] = [
     option: 'budget',
     placeholder: 'PERCENT',
     default: '1',
-    help: "share of wall time, and of the thread's CPU time, that looking at the samples may take; 0 looks at every GC",
+    help: "share of wall time, and of the thread's CPU time, that looking at the samples and writing profiles may take; 0 looks at every GC",
     parse: (name, text) => checkNumber(name, numeric(text), 0, 100),
   }),
   row({
@@ -149,7 +149,7 @@ export const SETTINGS: readonly SettingRow[] = [
     option: 'report-period',
     placeholder: 'SECONDS',
     default: '60',
-    help: 'time between two writes of the profile while the app runs (the first come sooner); 0 writes at the end only',
+    help: 'least time between two writes of the profile while the app runs (the first come sooner); 0 writes at the end only',
     parse: (name, text) => checkNumber(name, numeric(text), 0, 86_400) * 1000,
   }),
   row({

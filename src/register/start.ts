@@ -4,10 +4,11 @@ import { readDecisions, setProfileInput } from '../profiler/index.js';
 import { beforeExitListeners } from './exit-path.js';
 import { startPretenuring } from './pretenuring.js';
 import type { ProfilePlace } from './profile-files.js';
-import { type Profiling, startProfiling } from './profiling.js';
+import { fileShare, type Profiling, startProfiling } from './profiling.js';
 import { type Origin, Recorder } from './recorder.js';
 import { readSettings, type Settings } from './settings.js';
 import { tellUser } from './stderr.js';
+import { keepWriting, WriteSchedule } from './write-schedule.js';
 
 /** What the main thread leaves for its workers, whose own environment may lack our variables. */
 interface Inheritance {
@@ -84,25 +85,6 @@ function tellLimitation({ source }: Profiling, { quiet }: Settings): void {
   if (source.limitation !== null && isMainThread && !quiet) tellUser(source.limitation);
 }
 
-/** Soon after the start, so that an app which dies young leaves something; then at growing distances. */
-const FIRST_WRITE_MS = 10_000;
-/** Writing the profile may take one part in so many of wall time: 5000 contexts take a quarter of a second. */
-const WRITE_SHARE = 100;
-
-function writePeriodically(recorder: Recorder, periodMs: number): void {
-  const schedule = (delayMs: number, leastMs: number): void => {
-    setTimeout(
-      () => {
-        const began = performance.now();
-        recorder.writeNow();
-        schedule(Math.min(periodMs, delayMs * 2), (performance.now() - began) * WRITE_SHARE);
-      },
-      Math.max(delayMs, leastMs),
-    ).unref();
-  };
-  schedule(Math.min(periodMs, FIRST_WRITE_MS), 0);
-}
-
 /** Writes the profile now and then, on demand, and whichever way the thread ends. */
 function keepRecording(profiling: Profiling, recorder: Recorder, settings: Settings): void {
   let summaryTold = false;
@@ -115,7 +97,14 @@ function keepRecording(profiling: Profiling, recorder: Recorder, settings: Setti
     tellUser(summary);
   };
   beforeExitListeners(finish);
-  if (settings.reportPeriodMs > 0) writePeriodically(recorder, settings.reportPeriodMs);
+  if (settings.reportPeriodMs > 0) {
+    const schedule = new WriteSchedule({
+      periodMs: settings.reportPeriodMs,
+      share: fileShare(settings),
+      clock: { wallMs: () => performance.now(), cpuMs: () => profiling.cpuMs() },
+    });
+    keepWriting(schedule, () => recorder.writeNow());
+  }
   if (!isMainThread) return;
   profiling.watchSignals?.((_signal, appListens) => {
     // An app that listens has its own plans, and ends in its own way.

@@ -150,6 +150,11 @@ describe('nativeThreadStore', () => {
       expect(row()).toMatchObject({ ended: false, written: false });
       const { polls } = source.read();
       expect(store.read(key)!.polls).toBe(polls);
+      expect(row()).toMatchObject({ polls, samples: store.read(key)!.samples, files: 0, fileNs: 0 });
+      store.countFile(key, 12_345);
+      store.countFile(key, 5);
+      expect(row()).toMatchObject({ files: 2, fileNs: 12_350 });
+      expect(source.read()).toMatchObject({ files: 2, fileNs: 12_350 });
       store.markWritten(key);
       expect(row().written).toBe(true);
       const { version } = row();

@@ -64,6 +64,8 @@ export function profileFixture(changes: Partial<Profile> = {}): Profile {
       cohorts: 9,
       polls: 11,
       pollNs: 1e6,
+      files: 2,
+      fileNs: 2e7,
       foldedContexts: 0,
     },
     epochs: [],

@@ -1,0 +1,78 @@
+/** Soon after the start, so that an app which dies young leaves something; then at growing distances. */
+const FIRST_WRITE_MS = 10_000;
+/** An app that idles uses so little CPU time that its share pays for no file: it is written all the same, after so many periods. */
+const MOST_PERIODS = 10;
+/** Between two looks at how far CPU time has come. */
+const LEAST_WAIT_MS = 20;
+
+/** Two clocks, ms. Of CPU time only differences mean anything. */
+export interface WorkClock {
+  wallMs(): number;
+  /** Of this thread. */
+  cpuMs(): number;
+}
+
+export interface WriteScheduleOptions {
+  readonly periodMs: number;
+  /** Share of wall time, and of this thread's CPU time, that writing may take. */
+  readonly share: number;
+  readonly clock: WorkClock;
+}
+
+/**
+ * When the next profile is due: when the time since the last one is up, and what that one took is no more than the
+ * share of wall time, and of CPU time, that has passed since. Measured on the file itself: one of 5000 contexts costs
+ * a hundred times as much as one of fifty.
+ */
+export class WriteSchedule {
+  readonly #options: WriteScheduleOptions;
+  #delayMs: number;
+  #lastWallMs: number;
+  #lastCpuMs: number;
+  #costWallMs = 0;
+  #costCpuMs = 0;
+
+  constructor(options: WriteScheduleOptions) {
+    this.#options = options;
+    this.#delayMs = Math.min(options.periodMs, FIRST_WRITE_MS);
+    this.#lastWallMs = options.clock.wallMs();
+    this.#lastCpuMs = options.clock.cpuMs();
+  }
+
+  /** @returns ms until a file is due or, where that hangs on CPU time, until it may be; 0: now. */
+  waitMs(): number {
+    const { clock, share, periodMs } = this.#options;
+    const passedMs = clock.wallMs() - this.#lastWallMs;
+    const leastMs = Math.max(this.#delayMs, this.#costWallMs / share);
+    if (passedMs < leastMs) return leastMs - passedMs;
+    const spentMs = clock.cpuMs() - this.#lastCpuMs;
+    const neededMs = this.#costCpuMs / share;
+    const mostMs = Math.max(leastMs, MOST_PERIODS * periodMs);
+    if (spentMs >= neededMs || passedMs >= mostMs) return 0;
+    // As fast as CPU time was used so far.
+    const expectedMs = passedMs * (neededMs / Math.max(spentMs, 1e-3) - 1);
+    return Math.min(Math.max(expectedMs, LEAST_WAIT_MS), periodMs, mostMs - passedMs);
+  }
+
+  /** Has `write` write a file, and learns what that takes. */
+  run(write: () => void): void {
+    const { clock, periodMs } = this.#options;
+    const wallMs = clock.wallMs();
+    const cpuMs = clock.cpuMs();
+    write();
+    this.#lastWallMs = clock.wallMs();
+    this.#lastCpuMs = clock.cpuMs();
+    this.#costWallMs = this.#lastWallMs - wallMs;
+    this.#costCpuMs = this.#lastCpuMs - cpuMs;
+    this.#delayMs = Math.min(periodMs, this.#delayMs * 2);
+  }
+}
+
+/** Writes whenever the schedule says so; holds no process up. */
+export function keepWriting(schedule: WriteSchedule, write: () => void): void {
+  const check = (): void => {
+    if (schedule.waitMs() <= 0) schedule.run(write);
+    setTimeout(check, Math.ceil(schedule.waitMs())).unref();
+  };
+  check();
+}

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { WriteSchedule } from '../../src/register/write-schedule.js';
+
+const SHARE = 0.0025;
+
+/** An app that uses `load` of a core, whose files take `fileMs`, over so long. @returns when files began, ms. */
+function files(options: { periodMs: number; load: number; fileMs: number; forMs: number }): number[] {
+  const { periodMs, load, fileMs, forMs } = options;
+  const now = { wall: 1000, cpu: 500 };
+  const clock = { wallMs: () => now.wall, cpuMs: () => now.cpu };
+  const schedule = new WriteSchedule({ periodMs, share: SHARE, clock });
+  const written: number[] = [];
+  while (now.wall < 1000 + forMs) {
+    const waitMs = schedule.waitMs();
+    if (waitMs > 0) {
+      now.wall += waitMs;
+      now.cpu += waitMs * load;
+      continue;
+    }
+    written.push(now.wall - 1000);
+    schedule.run(() => {
+      now.wall += fileMs;
+      now.cpu += fileMs;
+    });
+  }
+  return written;
+}
+
+const gaps = (times: readonly number[]): number[] => times.slice(1).map((time, i) => time - times[i]!);
+
+describe('the schedule of periodic files', () => {
+  it('writes soon after the start, then at growing distances up to the period', () => {
+    const times = files({ periodMs: 60_000, load: 1, fileMs: 1, forMs: 300_000 });
+    expect(times[0]).toBe(10_000);
+    expect(gaps(times).map((gap) => Math.round(gap / 1000))).toEqual([20, 40, 60, 60, 60]);
+  });
+
+  it('writes the first after the period where that is shorter', () => {
+    expect(files({ periodMs: 500, load: 1, fileMs: 0.1, forMs: 2000 })[0]).toBe(500);
+  });
+
+  it('keeps within its share of wall time', () => {
+    // 250 ms: what a file of thousands of contexts takes.
+    for (const gap of gaps(files({ periodMs: 60_000, load: 1, fileMs: 250, forMs: 1e6 }))) {
+      expect(gap).toBeGreaterThanOrEqual(250 / SHARE);
+    }
+  });
+
+  it('keeps within its share of CPU time, which an app that idles uses little of', () => {
+    const [load, fileMs] = [0.2, 20];
+    const some = gaps(files({ periodMs: 10_000, load, fileMs, forMs: 1e6 }));
+    expect(some.length).toBeGreaterThan(5);
+    for (const gap of some) {
+      expect(gap * load).toBeGreaterThanOrEqual(fileMs / SHARE - 1);
+      // And no rarer than it must: it looks again when the time should have come.
+      expect(gap * load).toBeLessThan((fileMs / SHARE) * 1.3);
+    }
+  });
+
+  it('writes after ten periods even where hardly any CPU time was used', () => {
+    const some = gaps(files({ periodMs: 60_000, load: 1e-5, fileMs: 20, forMs: 4e6 }));
+    expect(some.length).toBeGreaterThan(3);
+    for (const gap of some) expect(gap).toBeLessThan(601_000);
+  });
+
+  it('lets CPU time wait for no file longer than wall time must', () => {
+    // Ten periods are 0.5 s, the wall's share of 5 ms is 2 s.
+    for (const gap of gaps(files({ periodMs: 50, load: 1e-5, fileMs: 5, forMs: 60_000 }))) {
+      expect(gap).toBeGreaterThanOrEqual(5 / SHARE);
+    }
+  });
+});
