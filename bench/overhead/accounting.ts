@@ -17,7 +17,7 @@ const CPU_LIMIT_PERCENT = 2;
 
 export function printAccounting(slices: readonly SliceRecord[], nsPerSample: Interval): void {
   const claimedUs = ({ accounting, work }: SliceRecord): number =>
-    (accounting!.pollNs + accounting!.samples * nsPerSample.value) / 1000 / work;
+    (accounting!.pollNs + accounting!.fileNs + accounting!.samples * nsPerSample.value) / 1000 / work;
   const share = (pairs: readonly Pair[]): number =>
     (100 * sum(pairs.map(([slice]) => claimedUs(slice)))) / sum(pairs.map(([, base]) => cpuPerWork(base)));
   const added = (pairs: readonly Pair[]): number =>
@@ -53,13 +53,14 @@ function parts(generations: readonly (readonly Pair[])[], nsPerSample: Interval)
   const bareUs = sum(pairs.map(([, base]) => base.cpuUs));
   const accounts = pairs.map(([slice]) => slice.accounting!);
   const pollsUs = sum(accounts.map(({ pollNs }) => pollNs)) / 1000;
+  const filesUs = sum(accounts.map(({ fileNs }) => fileNs)) / 1000;
   const samplesUs = (sum(accounts.map(({ samples }) => samples)) * nsPerSample.value) / 1000;
   const percent = (us: number): string => `${((100 * us) / bareUs).toFixed(2)} %`;
   const measured = median(pairs.map(([slice, base]) => slice.cpuUs - base.cpuUs));
   const bare = median(pairs.map(([, base]) => base.cpuUs));
   return (
-    `${percent(pollsUs + samplesUs)} of CPU accounted for (${sum(accounts.map(({ polls }) => polls))} polls ` +
-    `${percent(pollsUs)}, ${sum(accounts.map(({ samples }) => samples))} samples ${percent(samplesUs)}), ` +
+    `${percent(pollsUs + samplesUs + filesUs)} of CPU accounted for (${sum(accounts.map(({ polls }) => polls))} polls ` +
+    `${percent(pollsUs)}, ${sum(accounts.map(({ samples }) => samples))} samples ${percent(samplesUs)}, files ${percent(filesUs)}), ` +
     `${((100 * measured) / bare).toFixed(2)} % measured`
   );
 }

@@ -142,6 +142,7 @@ function counted(start: AccountReading | null, end: AccountReading | null): Acco
     polls: end.before.polls - start.after.polls,
     pollNs: end.before.pollNs - start.after.pollNs,
     samples: end.samples - start.samples,
+    fileNs: end.fileNs - start.fileNs,
   };
 }
 

@@ -3,6 +3,7 @@ import { KINDS, type Kind } from './target.js';
 
 const USUAL_KINDS = 'off,rolp,pprof,v8-profiler-next';
 const LEVEL_KINDS = 'off,rolp-off,rolp-sites,rolp-calls';
+const PARTS_KINDS = 'off,flags,rolp-samples,rolp-polls,rolp';
 const ACCOUNTING_KINDS = 'off,rolp,off-x10,rolp-x10';
 
 export const HELP: string = `Usage: npm --prefix bench install && npm run bench:overhead -- [options]
@@ -11,6 +12,9 @@ export const HELP: string = `Usage: npm --prefix bench install && npm run bench:
   --pairs N             rounds, each a pair of every kind with the bare process (default 30)
   --kinds LIST          of ${Object.keys(KINDS).join(', ')} (default ${USUAL_KINDS})
   --levels              the costs of rolp's attribution levels: --kinds ${LEVEL_KINDS}
+  --parts               what rolp's cost is made of, each kind with a part more: --kinds
+                        ${PARTS_KINDS}
+                        (V8's flags of the default level, samples, looks at them, periodic files)
   --accounting          whether rolp's account of its own cost is right, at ten times the load, and what it says of the
                         default settings: --kinds ${ACCOUNTING_KINDS}
   --seconds S           length of a round (default 30)
@@ -49,6 +53,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       pairs: { type: 'string', default: '30' },
       kinds: { type: 'string' },
       levels: { type: 'boolean', default: false },
+      parts: { type: 'boolean', default: false },
       accounting: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '30' },
       rate: { type: 'string', default: '100' },
@@ -60,12 +65,14 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     },
   });
   if (values.help) return 'help';
-  const { workload, accounting, levels } = values;
+  const { workload, accounting, levels, parts } = values;
   if (workload !== 'service' && workload !== 'loop') {
     throw new Error(`--workload must be service or loop, got ${JSON.stringify(workload)}`);
   }
-  if (accounting && levels) throw new Error('--accounting and --levels exclude each other');
-  const usual = accounting ? ACCOUNTING_KINDS : levels ? LEVEL_KINDS : USUAL_KINDS;
+  if (Number(accounting) + Number(levels) + Number(parts) > 1) {
+    throw new Error('--accounting, --levels and --parts exclude each other');
+  }
+  const usual = accounting ? ACCOUNTING_KINDS : levels ? LEVEL_KINDS : parts ? PARTS_KINDS : USUAL_KINDS;
   const kinds = kindsOf(values.kinds ?? usual);
   const needed = accounting ? ACCOUNTING_KINDS.split(',') : kinds.map(({ base }) => base ?? 'off');
   for (const name of needed) {

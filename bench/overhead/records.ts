@@ -33,6 +33,7 @@ export interface AccountReading {
   readonly before: Pick<Accounting, 'polls' | 'pollNs'>;
   readonly after: Pick<Accounting, 'polls' | 'pollNs'>;
   readonly samples: number;
+  readonly fileNs: number;
 }
 
 /** What rolp counts of its own work, over one slice. */
@@ -41,6 +42,8 @@ export interface Accounting {
   readonly pollNs: number;
   /** That V8 took, looked at or not. */
   readonly samples: number;
+  /** CPU time of the profiles that it wrote. */
+  readonly fileNs: number;
 }
 
 /** A bench's slices in a file of JSON lines, the first of which says how they were taken. */

@@ -41,6 +41,9 @@ const SMALL_NEW_SPACE = ['--max-semi-space-size=2', '--min-semi-space-size=2'];
 export const KINDS: Readonly<Record<string, Kind>> = {
   off: other('off', {}),
   rolp: rolp('rolp'),
+  flags: { ...other('flags', {}), execArgv: ['--no-turbo-allocation-folding', ...PROBE], base: 'off' },
+  'rolp-samples': rolp('rolp-samples', { ROLP_BUDGET: '0.001', ROLP_REPORT_PERIOD: '0' }),
+  'rolp-polls': rolp('rolp-polls', { ROLP_REPORT_PERIOD: '0' }),
   'rolp-off': rolp('rolp-off', { ROLP_ATTRIBUTION: 'off' }),
   'rolp-sites': rolp('rolp-sites', { ROLP_ATTRIBUTION: 'sites' }),
   'rolp-calls': rolp('rolp-calls', { ROLP_ATTRIBUTION: 'calls' }),
