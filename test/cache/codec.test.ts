@@ -202,6 +202,16 @@ describe('the structured codec', () => {
     expect(() => through(deep)).toThrow('nested more than 1000 levels');
   });
 
+  it('takes arrays without methods for arrays, and refuses those of classes', () => {
+    for (const prototype of [null, Object.prototype]) {
+      const bare = Object.setPrototypeOf([1, 'a'], prototype) as unknown[];
+      expect(through({ bare })).toStrictEqual({ bare: [1, 'a'] });
+      expect(through(bare)).toStrictEqual([1, 'a']);
+    }
+    class Stack extends Array {}
+    expect(() => through({ a: [Stack.of(1)] })).toThrow('value.a[0] is an instance of Stack');
+  });
+
   it('bounds its shapes: objects used as maps are written with their keys', () => {
     const shapes = new Shapes();
     for (let i = 0; i < 10_000; i++) shapes.of({ [`key${i}`]: 1 });

@@ -42,7 +42,9 @@ export function kindOf(value: unknown): number {
   if (isInt32(value)) return INT32;
   if (typeof value === 'number') return FLOAT64;
   if (typeof value === 'string' && value.length <= MAX_TEXT) return TEXT;
-  return Array.isArray(value) && value.length <= MAX_TEXTS && value.every(isShort) ? TEXTS : ANY;
+  if (!Array.isArray(value) || value.length > MAX_TEXTS) return ANY;
+  // The array may have no methods of its own.
+  return Array.prototype.every.call(value, isShort) ? TEXTS : ANY;
 }
 
 function isShort(value: unknown): boolean {

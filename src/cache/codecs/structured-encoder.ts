@@ -27,6 +27,12 @@ export function isPlainPrototype(prototype: object | null): boolean {
   );
 }
 
+/** Of an array whose own is not Array.prototype. A class that extends Array would come back without its methods. */
+function isArrayPrototype(prototype: object | null): boolean {
+  // Bare arrays come back as arrays, as by structuredClone.
+  return prototype === null || prototype === objectPrototype || isPlainPrototype(getPrototypeOf(prototype));
+}
+
 /** Writes one value after another. Throws UNENCODABLE where it cannot; the path is found by a second walk. */
 export class StructuredEncoder {
   readonly out: ByteWriter;
@@ -234,13 +240,7 @@ export class StructuredEncoder {
   #array(value: unknown[]): void {
     const { length } = value;
     const prototype: object | null = getPrototypeOf(value);
-    // A class that extends Array would come back without its methods.
-    if (
-      prototype !== Array.prototype &&
-      (prototype === null || !isPlainPrototype(getPrototypeOf(prototype)))
-    ) {
-      throw UNENCODABLE;
-    }
+    if (prototype !== Array.prototype && !isArrayPrototype(prototype)) throw UNENCODABLE;
     const { out } = this;
     if (length <= tag.SHORT_ARRAY_MAX && !hasHoles(value)) {
       out.byte(tag.SHORT_ARRAY + length);
