@@ -139,6 +139,9 @@ export function ownWork(results: readonly ProcessResult[]): string {
   return lines.join('');
 }
 
+/** Where `single` and `arena` lie closer together than this, a part of the way between them is chance. */
+const ALIKE = 0.05;
+
 /** Part of the gap between one generation for all and generations by hand that `auto` closes: at least 0.9 is asked for. */
 export function autoBetween(results: readonly ProcessResult[]): string {
   const [single, auto, arena] = ['single', 'auto', 'arena'].map((variant) =>
@@ -150,6 +153,10 @@ export function autoBetween(results: readonly ProcessResult[]): string {
     if (s === undefined || a === undefined || hand === undefined)
       return `undecided ${what}: too few pauses\n`;
     if (s <= hand) return `undecided ${what}: single is no worse than arena\n`;
+    if (s - hand < ALIKE * s) {
+      const figures = `single ${digits(s)}, auto ${digits(a)}, arena ${digits(hand)}`;
+      return `alike ${what}: single and arena differ by less than ${100 * ALIKE} % (${figures})\n`;
+    }
     const closed = (s - a) / (s - hand);
     return `${closed >= 0.9 ? 'met  ' : 'short'} ${what}: ${digits(closed)} of the gap (auto ${digits(a)})\n`;
   };

@@ -14,7 +14,7 @@ import { disagreements, RunFolder } from '../../bench/tail/run.js';
 import { MOST_MINUTES } from '../../bench/tail/sizes.js';
 import type { ProcessResult } from '../../bench/tail/spec.js';
 import { quantile } from '../../bench/tail/statistics.js';
-import { figuresOf } from '../../bench/tail/summary.js';
+import { autoBetween, figuresOf } from '../../bench/tail/summary.js';
 import { verdictsOf } from '../../bench/tail/verdicts.js';
 import type { Engine } from '../../workloads/common/index.js';
 
@@ -232,6 +232,26 @@ describe('the verdicts of a run', () => {
     const few = runs({ heap: 200, arena: 1 }).filter(({ spec }) => spec.repeat < 3);
     const [first] = verdictsOf(group!, few);
     expect(first).toMatch(/^undecided/);
+  });
+});
+
+describe('what learning closes of the way from single to arena', () => {
+  const told = (single: number, auto: number, arena: number): string => {
+    const runs = { single, auto, arena };
+    const results = Object.entries(runs).map(([variant, bytesEvacuated]) => ({
+      spec: { variant, phase: 'open' },
+      engineStats: { bytesEvacuated, bytesAllocated: 1000 },
+      samples: [{ offHeapUsedMb: 100 }],
+      pauses: [],
+    }));
+    return autoBetween(results as never).split('\n')[1]!;
+  };
+
+  it('is told where the two differ, and that they do not where they do not', () => {
+    expect(told(500, 40, 0)).toMatch(/^met .*0\.92 of the gap/);
+    expect(told(500, 80, 0)).toMatch(/^short .*0\.84/);
+    expect(told(34, 35, 33)).toMatch(/^alike .*less than 5 % \(single 0\.034, auto 0\.035, arena 0\.033\)/);
+    expect(told(10, 5, 20)).toMatch(/^undecided .*no worse/);
   });
 });
 
