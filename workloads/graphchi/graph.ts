@@ -9,6 +9,60 @@ const A = 0.57;
 const B = 0.19;
 const C = 0.19;
 const EDGES_PER_VERTEX = 16;
+const LEVELS_PER_DRAW = 3;
+
+/**
+ * Draws quadrants of quadrants, `levels` deep, with one random number and one comparison (Walker's alias method, after
+ * Vose): a graph takes 20 levels an edge, and drawing them one by one took longer than a run measured.
+ */
+class Quadrants {
+  readonly levels: number;
+  /** Bits that an outcome adds to an edge's source, and to its target. */
+  readonly sourceBits: Uint8Array;
+  readonly targetBits: Uint8Array;
+  /** Share of its column that outcome i has; the rest is `#alias[i]`'s. */
+  readonly #shares: Float64Array;
+  readonly #alias: Uint8Array;
+
+  constructor(levels: number) {
+    this.levels = levels;
+    const outcomes = 4 ** levels;
+    this.sourceBits = new Uint8Array(outcomes);
+    this.targetBits = new Uint8Array(outcomes);
+    this.#shares = new Float64Array(outcomes).fill(outcomes);
+    this.#alias = Uint8Array.from({ length: outcomes }, (_, i) => i);
+    for (let outcome = 0; outcome < outcomes; outcome++) {
+      for (let level = 0; level < levels; level++) {
+        const quadrant = (outcome >>> (2 * level)) & 3;
+        this.sourceBits[outcome]! |= (quadrant >>> 1) << level;
+        this.targetBits[outcome]! |= (quadrant & 1) << level;
+        this.#shares[outcome]! *= [A, B, C, 1 - A - B - C][quadrant]!;
+      }
+    }
+    this.#pair();
+  }
+
+  /** Fills each column that is too low from one that is too high. */
+  #pair(): void {
+    const shares = this.#shares;
+    const all = [...shares.keys()];
+    const low = all.filter((outcome) => shares[outcome]! < 1);
+    const high = all.filter((outcome) => shares[outcome]! >= 1);
+    while (low.length > 0 && high.length > 0) {
+      const [needy, giver] = [low.pop()!, high.at(-1)!];
+      this.#alias[needy] = giver;
+      shares[giver]! -= 1 - shares[needy]!;
+      if (shares[giver]! < 1) low.push(high.pop()!);
+    }
+  }
+
+  /** @param uniform in [0, 1) */
+  draw(uniform: number): number {
+    const scaled = uniform * this.#shares.length;
+    const column = Math.floor(scaled);
+    return scaled - column < this.#shares[column]! ? column : this.#alias[column]!;
+  }
+}
 
 /** A R-MAT graph of about `edges` edges; the vertices' numbers are shuffled, as Graph500 asks. */
 export function rmat(edges: number, seed: number): EdgeList {
@@ -18,13 +72,16 @@ export function rmat(edges: number, seed: number): EdgeList {
   const names = shuffled(vertices, random);
   const sources = new Uint32Array(edges);
   const targets = new Uint32Array(edges);
+  const most = new Quadrants(LEVELS_PER_DRAW);
+  const rest = new Quadrants(scale % LEVELS_PER_DRAW);
   for (let edge = 0; edge < edges; edge++) {
-    let source = 0;
-    let target = 0;
-    for (let bit = 0; bit < scale; bit++) {
-      const draw = random();
-      source = source * 2 + (draw >= A + B ? 1 : 0);
-      target = target * 2 + ((draw >= A && draw < A + B) || draw >= A + B + C ? 1 : 0);
+    const first = rest.draw(random());
+    let source = rest.sourceBits[first]!;
+    let target = rest.targetBits[first]!;
+    for (let bit = rest.levels; bit < scale; bit += LEVELS_PER_DRAW) {
+      const drawn = most.draw(random());
+      source = (source << LEVELS_PER_DRAW) | most.sourceBits[drawn]!;
+      target = (target << LEVELS_PER_DRAW) | most.targetBits[drawn]!;
     }
     sources[edge] = names[source]!;
     targets[edge] = names[target]!;
@@ -101,19 +158,23 @@ export class ShardedGraph {
 
   /** Two counting sorts: by source, then, keeping that order, by the target's interval. */
   #fillShards(list: EdgeList): void {
+    const { sources, targets, shardStarts, outDegrees } = this;
     const shardOf = new Uint16Array(this.vertices);
     for (let interval = 0; interval < this.intervals; interval++) {
       shardOf.fill(interval, this.intervalStarts[interval], this.intervalStarts[interval + 1]);
     }
-    const bySource = countingOrder(list.sources, this.outDegrees);
-    for (const target of list.targets) this.shardStarts[shardOf[target]! + 1]!++;
-    for (let shard = 0; shard < this.intervals; shard++)
-      this.shardStarts[shard + 1]! += this.shardStarts[shard]!;
-    const next = this.shardStarts.slice();
-    for (const edge of bySource) {
-      const to = next[shardOf[list.targets[edge]!]!]!++;
-      this.sources[to] = list.sources[edge]!;
-      this.targets[to] = list.targets[edge]!;
+    const bySource = targetsBySource(list, outDegrees);
+    for (let edge = 0; edge < bySource.length; edge++) shardStarts[shardOf[bySource[edge]!]! + 1]!++;
+    for (let shard = 0; shard < this.intervals; shard++) shardStarts[shard + 1]! += shardStarts[shard]!;
+    const next = shardStarts.slice();
+    let edge = 0;
+    for (let source = 0; source < this.vertices; source++) {
+      for (let left = outDegrees[source]!; left > 0; left--) {
+        const target = bySource[edge++]!;
+        const to = next[shardOf[target]!]!++;
+        sources[to] = source;
+        targets[to] = target;
+      }
     }
   }
 
@@ -131,17 +192,18 @@ export class ShardedGraph {
 
 function degrees(ends: Uint32Array, vertices: number): Uint32Array {
   const counts = new Uint32Array(vertices);
-  for (const vertex of ends) counts[vertex]!++;
+  for (let edge = 0; edge < ends.length; edge++) counts[ends[edge]!]!++;
   return counts;
 }
 
-/** The edges' numbers in order of `keys`, equal keys as they came. */
-function countingOrder(keys: Uint32Array, counts: Uint32Array): Uint32Array {
-  const next = new Uint32Array(counts.length);
-  for (let key = 1; key < counts.length; key++) next[key] = next[key - 1]! + counts[key - 1]!;
-  const order = new Uint32Array(keys.length);
-  for (let edge = 0; edge < keys.length; edge++) order[next[keys[edge]!]!++] = edge;
-  return order;
+/** The edges' targets in order of their sources, edges of one source as they came. */
+function targetsBySource({ sources, targets }: EdgeList, outDegrees: Uint32Array): Uint32Array {
+  const next = new Uint32Array(outDegrees.length);
+  for (let vertex = 1; vertex < next.length; vertex++)
+    next[vertex] = next[vertex - 1]! + outDegrees[vertex - 1]!;
+  const ordered = new Uint32Array(targets.length);
+  for (let edge = 0; edge < targets.length; edge++) ordered[next[sources[edge]!]!++] = targets[edge]!;
+  return ordered;
 }
 
 /** Cuts where the edges into the vertices before reach equal shares. */
