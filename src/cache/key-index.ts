@@ -10,7 +10,8 @@ const BUCKET_SLOTS = 16;
 const BLOCK_BYTES = 16;
 /**
  * A bucket is one line of the processor's cache if it begins where a line does. Slabs begin 16 bytes behind such a
- * place where malloc puts its own 16 bytes in front of them, as glibc does; elsewhere this gains nothing.
+ * place where malloc puts its own 16 bytes in front of them, as glibc does; elsewhere this gains nothing. It costs a
+ * segment one of its buckets, so only segments of full length are laid so.
  */
 const LINE_WORDS = 16;
 const SLAB_WORDS_INTO_LINE = 4;
@@ -66,6 +67,8 @@ export class KeyIndex {
   readonly #segmentSlots: number;
   /** Buckets of a segment. Not a power of two: with their headers, segments fill regions to the last bucket. */
   readonly #buckets: number;
+  /** What a segment has beside its slots, so that they can begin with a line; 0: they need not. */
+  readonly #slackWords: number;
   readonly #limit: number;
   readonly #spill: Int32Array;
   #segments: Segment[] = [];
@@ -78,7 +81,8 @@ export class KeyIndex {
     this.#owner = heap.registerOwner({ moved: (from, to) => this.#segmentMoved(from, to) });
     this.#generation = heap.newGeneration({ liveThreshold: 0 });
     const share = Math.min(MAX_SEGMENT_BYTES, heap.regionBytes / 4);
-    this.#buckets = Math.floor((share - BLOCK_BYTES) / (BUCKET_SLOTS * 4)) - 1;
+    this.#slackWords = share === MAX_SEGMENT_BYTES ? LINE_WORDS : 0;
+    this.#buckets = Math.floor((share - BLOCK_BYTES - this.#slackWords * 4) / (BUCKET_SLOTS * 4));
     this.#segmentSlots = this.#buckets * BUCKET_SLOTS;
     this.#limit = Math.floor(this.#buckets * SLOTS * MAX_LOAD);
     this.#spill = new Int32Array(this.#limit + 1);
@@ -87,7 +91,7 @@ export class KeyIndex {
     this.#addressMask = (2 ** this.#addressBits - 1) | 0;
     this.#tagMask = ~this.#addressMask;
     this.#start();
-    this.find = finder(heap.memory, keys, this.#root, this.#addressBits, this.#buckets);
+    this.find = finder(heap.memory, keys, this.#root, this.#addressBits, this.#buckets, this.#slackWords);
   }
 
   #start(): void {
@@ -113,14 +117,18 @@ export class KeyIndex {
   }
 
   get #segmentBytes(): number {
-    return (this.#segmentSlots + LINE_WORDS) * 4;
+    return (this.#segmentSlots + this.#slackWords) * 4;
   }
 
   #slotsAt(address: Address): Int32Array {
     const { memory } = this.#heap;
     const i32 = memory.i32[address >>> memory.slabShift]!;
-    const start = firstSlot((address & memory.slabMask) << memory.wordShift);
+    const start = this.#firstSlot((address & memory.slabMask) << memory.wordShift);
     return i32.subarray(start, start + this.#segmentSlots);
+  }
+
+  #firstSlot(at: number): number {
+    return firstSlot(at, this.#slackWords);
   }
 
   #segmentMoved(from: Address, to: Address): void {
@@ -131,8 +139,8 @@ export class KeyIndex {
     const at = (to & memory.slabMask) << memory.wordShift;
     // Its block came as it was, but a line may begin elsewhere in it now.
     const before = (from & memory.slabMask) << memory.wordShift;
-    const came = at + firstSlot(before) - before;
-    i32.copyWithin(firstSlot(at), came, came + this.#segmentSlots);
+    const came = at + this.#firstSlot(before) - before;
+    i32.copyWithin(this.#firstSlot(at), came, came + this.#segmentSlots);
     segment.address = to;
     segment.slots = this.#slotsAt(to);
     this.#listAddresses();
@@ -305,7 +313,8 @@ export class KeyIndex {
 }
 
 /** Word of a slab at which the slots begin of a segment whose block's header is at word `at`. */
-function firstSlot(at: number): number {
+function firstSlot(at: number, slackWords: number): number {
+  if (slackWords === 0) return at + HEADER_WORDS;
   const end = at + HEADER_WORDS + SLAB_WORDS_INTO_LINE + LINE_WORDS - 1;
   return (end & -LINE_WORDS) - SLAB_WORDS_INTO_LINE;
 }
@@ -320,6 +329,7 @@ function finder(
   root: Root,
   addressBits: number,
   buckets: number,
+  slackWords: number,
 ): () => Address | -1 {
   const { slabShift, slabMask, wordShift, i32 } = memory;
   const addressMask = (2 ** addressBits - 1) | 0;
@@ -328,7 +338,7 @@ function finder(
     const { hash } = keys;
     const segment = root.addresses[hash >>> root.shift]!;
     const slots = i32[segment >>> slabShift]!;
-    const start = firstSlot((segment & slabMask) << wordShift);
+    const start = firstSlot((segment & slabMask) << wordShift, slackWords);
     const tag = (hash >>> 16) << addressBits;
     const first = hash & 15;
     let bucket = Math.imul(hash & 0xffff, buckets) >>> 16;
