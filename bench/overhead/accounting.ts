@@ -14,6 +14,8 @@ import { cpuPerWork, type Pair, pairsOf } from './summary.js';
 /** What an account below 1 % may be off by, if the 2 % that rolp may cost are to be held all the same. */
 const FACTOR_LIMIT = 2;
 const CPU_LIMIT_PERCENT = 2;
+/** The same once decisions are stable. */
+const REST_LIMIT_PERCENT = 0.3;
 
 export function printAccounting(slices: readonly SliceRecord[], nsPerSample: Interval): void {
   const claimedUs = ({ accounting, work }: SliceRecord): number =>
@@ -34,17 +36,22 @@ export function printAccounting(slices: readonly SliceRecord[], nsPerSample: Int
     `  ${verdict(factor, FACTOR_LIMIT, 'at most').padEnd(9)} measured / accounted for, at that load: ` +
       `${intervalText(factor)}, at most ${FACTOR_LIMIT}`,
   );
-  const scale = (x: number): number => x * atOne;
-  const real: Interval = {
-    ...factor,
-    value: scale(factor.value),
-    low: scale(factor.low),
-    high: scale(factor.high),
+  const rest = pairsOf(slices, 'rolp-rest', 'off');
+  console.log(`  at rest: ${parts(rest, nsPerSample)}`);
+  const told = (what: string, accounted: number, limit: number): void => {
+    const real: Interval = {
+      ...factor,
+      value: factor.value * accounted,
+      low: factor.low * accounted,
+      high: factor.high * accounted,
+    };
+    console.log(
+      `  ${verdict(real, limit, 'at most').padEnd(9)} ${what}, ${accounted.toFixed(2)} % accounted for ` +
+        `times that: ${intervalText(real)} % of CPU, at most ${limit}`,
+    );
   };
-  console.log(
-    `  ${verdict(real, CPU_LIMIT_PERCENT, 'at most').padEnd(9)} default settings, ${atOne.toFixed(2)} % accounted for ` +
-      `times that: ${intervalText(real)} % of CPU, at most ${CPU_LIMIT_PERCENT}`,
-  );
+  told('default settings', atOne, CPU_LIMIT_PERCENT);
+  told('at rest', share(rest.flat()), REST_LIMIT_PERCENT);
 }
 
 /** What is accounted for, and what of it. */

@@ -4,7 +4,7 @@ import { KINDS, type Kind } from './target.js';
 const USUAL_KINDS = 'off,rolp,pprof,v8-profiler-next';
 const LEVEL_KINDS = 'off,rolp-off,rolp-sites,rolp-calls';
 const PARTS_KINDS = 'off,flags,rolp-samples,rolp-polls,rolp';
-const ACCOUNTING_KINDS = 'off,rolp,off-x10,rolp-x10';
+const ACCOUNTING_KINDS = 'off,rolp,rolp-rest,off-x10,rolp-x10';
 
 export const HELP: string = `Usage: npm --prefix bench install && npm run bench:overhead -- [options]
 
@@ -16,7 +16,7 @@ export const HELP: string = `Usage: npm --prefix bench install && npm run bench:
                         ${PARTS_KINDS}
                         (V8's flags of the default level, samples, looks at them, periodic files)
   --accounting          whether rolp's account of its own cost is right, at ten times the load, and what it says of the
-                        default settings: --kinds ${ACCOUNTING_KINDS}
+                        default settings and of rest: --kinds ${ACCOUNTING_KINDS}
   --seconds S           length of a round (default 30)
   --rate R              requests a second to each process (default 100)
   --warm-up S           length of the warm-up of each process, at twice the rate (default 20)

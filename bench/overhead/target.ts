@@ -44,6 +44,8 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   flags: { ...other('flags', {}), execArgv: ['--no-turbo-allocation-folding', ...PROBE], base: 'off' },
   'rolp-samples': rolp('rolp-samples', { ROLP_BUDGET: '0.001', ROLP_REPORT_PERIOD: '0' }),
   'rolp-polls': rolp('rolp-polls', { ROLP_REPORT_PERIOD: '0' }),
+  // As it is once decisions are stable: looks and files within a tenth of the budget.
+  'rolp-rest': rolp('rolp-rest', { ROLP_BUDGET: '0.1' }),
   'rolp-off': rolp('rolp-off', { ROLP_ATTRIBUTION: 'off' }),
   'rolp-sites': rolp('rolp-sites', { ROLP_ATTRIBUTION: 'sites' }),
   'rolp-calls': rolp('rolp-calls', { ROLP_ATTRIBUTION: 'calls' }),

@@ -12,7 +12,7 @@ const WORTH_A_WINDOW = 0.02;
 const STABLE_LOOKS = 2;
 /** Mean pause growth that ends the rest (ROLP's launch-time default). */
 const WAKE_GROWTH = 0.1;
-/** Share of the poll budget that is left at rest. */
+/** Share of the budget that is left at rest. */
 const REST_SHARE = 0.1;
 const Z = 1.959964;
 
@@ -55,6 +55,11 @@ export class Adaptation {
   /** Whether polls are rare now. */
   get resting(): boolean {
     return this.#resting;
+  }
+
+  /** The part of the budget that may be used now: 1, less at rest. */
+  get budgetPart(): number {
+    return this.#resting ? REST_SHARE : 1;
   }
 
   /** Looks at a profile just made of `counted`. Looks less than 16 GC cycles after the last one are passed over. */

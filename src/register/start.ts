@@ -100,7 +100,7 @@ function keepRecording(profiling: Profiling, recorder: Recorder, settings: Setti
   if (settings.reportPeriodMs > 0) {
     const schedule = new WriteSchedule({
       periodMs: settings.reportPeriodMs,
-      share: fileShare(settings),
+      share: () => fileShare(settings) * profiling.adaptation.budgetPart,
       clock: { wallMs: () => performance.now(), cpuMs: () => profiling.cpuMs() },
     });
     keepWriting(schedule, () => recorder.writeNow());

@@ -20,8 +20,8 @@ export interface WorkClock {
 
 export interface WriteScheduleOptions {
   readonly periodMs: number;
-  /** Share of wall time, and of this thread's CPU time, that writing may take. */
-  readonly share: number;
+  /** Share of wall time, and of this thread's CPU time, that writing may take now. */
+  readonly share: () => number;
   readonly clock: WorkClock;
 }
 
@@ -48,7 +48,8 @@ export class WriteSchedule {
 
   /** @returns ms until a file is due or, where that hangs on CPU time, until it may be; 0: now. */
   waitMs(): number {
-    const { clock, share, periodMs } = this.#options;
+    const { clock, periodMs } = this.#options;
+    const share = this.#options.share();
     const passedMs = clock.wallMs() - this.#lastWallMs;
     const leastMs = Math.max(this.#delayMs, this.#costWallMs / share);
     if (passedMs < leastMs) return leastMs - passedMs;

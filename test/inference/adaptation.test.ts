@@ -95,11 +95,13 @@ describe('survivor tracking', () => {
     for (let i = 0; i < 3; i++) scene.look([decided()]);
     expect(scene.adaptation.resting).toBe(true);
     expect(scene.budgets).toEqual([0.1]);
+    expect(scene.adaptation.budgetPart).toBe(0.1);
     scene.look([decided()], 1.08e6);
     expect(scene.budgets).toEqual([0.1]);
     scene.look([decided()], 1.3e6);
     expect(scene.adaptation.resting).toBe(false);
     expect(scene.budgets).toEqual([0.1, 1]);
+    expect(scene.adaptation.budgetPart).toBe(1);
   });
 
   it('does not rest while decisions change or there are none, nor where every GC was asked for', () => {

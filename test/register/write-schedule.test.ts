@@ -7,11 +7,14 @@ const SHARE = 0.0025;
 const FIRST = 4;
 
 /** An app that uses `load` of a core, whose files take `fileMs`, over so long. @returns when files began, ms. */
-function files(options: { periodMs: number; load: number; fileMs: number; forMs: number }): number[] {
+function files(
+  options: { periodMs: number; load: number; fileMs: number; forMs: number },
+  share: number = SHARE,
+): number[] {
   const { periodMs, load, fileMs, forMs } = options;
   const now = { wall: 1000, cpu: 500 };
   const clock = { wallMs: () => now.wall, cpuMs: () => now.cpu };
-  const schedule = new WriteSchedule({ periodMs, share: SHARE, clock });
+  const schedule = new WriteSchedule({ periodMs, share: () => share, clock });
   const written: number[] = [];
   while (now.wall < 1000 + forMs) {
     const waitMs = schedule.waitMs();
@@ -48,6 +51,27 @@ describe('the schedule of periodic files', () => {
     for (const gap of gaps(files({ periodMs: 60_000, load: 1, fileMs: 250, forMs: 1e6 }))) {
       expect(gap).toBeGreaterThanOrEqual(250 / SHARE);
     }
+  });
+
+  it('goes by the share of the moment: an app at rest is written more rarely', () => {
+    const options = { periodMs: 60_000, load: 1, fileMs: 50, forMs: 2e6 };
+    for (const gap of gaps(files(options)).slice(3)) expect(gap).toBeLessThan(61_000);
+    for (const gap of gaps(files(options, SHARE / 10))) expect(gap).toBeGreaterThanOrEqual(200_000);
+    let share = SHARE;
+    let wall = 1000;
+    const clock = { wallMs: () => wall, cpuMs: () => wall };
+    const schedule = new WriteSchedule({ periodMs: 20_000, share: () => share, clock });
+    for (let i = 0; i < 4; i++) {
+      wall += schedule.waitMs();
+      schedule.run(() => {
+        wall += 50;
+      });
+    }
+    expect(schedule.waitMs()).toBe(50 / SHARE);
+    share /= 10;
+    expect(schedule.waitMs()).toBe(50 / share);
+    share *= 10;
+    expect(schedule.waitMs()).toBe(50 / SHARE);
   });
 
   it('keeps within its share of CPU time, which an app that idles uses little of', () => {
