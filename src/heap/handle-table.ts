@@ -208,18 +208,25 @@ export class HandleTable {
 
   /** Links the older half of the ring, to make room in it. */
   #spill(): void {
-    let take = this.#hot.words[TAKE]!;
-    const count = this.ring.length >> 1;
+    const { ring, ringMask, chunks, chunkShift, chunkMask, slotMask } = this;
+    const take = this.#hot.words[TAKE]!;
+    const count = ring.length >> 1;
+    // Each entry is written once, when the slot that follows is known: sweeps come through here.
+    let last = this.#tail;
+    let entry = this.#linked === 0 ? FREE_ENTRY : this.#entry(last);
     for (let i = 0; i < count; i++) {
-      const ref = this.ring[take++ & this.ringMask]!;
-      const slot = ref & this.slotMask;
-      this.#setEntry(slot, FREE_ENTRY | (ref & ~this.slotMask));
-      if (this.#linked++ === 0) this.#head = slot;
-      else this.#setEntry(this.#tail, this.#entry(this.#tail) | slot);
-      this.#tail = slot;
+      const ref = ring[(take + i) & ringMask]!;
+      const slot = ref & slotMask;
+      if (this.#linked + i === 0) this.#head = slot;
+      else chunks[last >>> chunkShift]![last & chunkMask] = entry | slot;
+      last = slot;
+      entry = FREE_ENTRY | (ref & ~slotMask);
     }
+    this.#setEntry(last, entry);
+    this.#tail = last;
+    this.#linked += count;
     this.#low = this.#restCount;
-    this.#rebase(take, this.#count - count);
+    this.#rebase(take + count, this.#count - count);
   }
 
   /** The block of a live ref has moved. */
