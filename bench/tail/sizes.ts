@@ -17,9 +17,8 @@ export interface RunSize {
 }
 
 /**
- * Five repeats are the least whose whole range holds the median with over 90 %. Data and seconds of `full` are chosen
- * for V8's heap to meet a mark-compact in each window: it may grow to four times what is live before one is due, and
- * under `cassandra` it grows by some 50 MB a second.
+ * Five repeats are the least whose whole range holds the median with over 90 %. Data and seconds of `full` are what an
+ * hour has room for: more data makes mark-compacts longer, but rarer too, so that a window meets none.
  */
 const SIZES: Record<Size, Record<string, RunSize>> = {
   quick: { lucene: quick(100), cassandra: quick(150), graphchi: quick(150) },
