@@ -369,7 +369,7 @@ export class RegionSpace {
   }
 
   #drop(slab: Slab): void {
-    this.#buffers.give(slab.bytes!, slab.regions * this.regionBytes);
+    this.#buffers.give(slab.bytes!);
     slab.bytes = undefined;
     const nothing = new ArrayBuffer(0);
     for (let i = 0; i < slab.span; i++) {

@@ -7,6 +7,8 @@ const HUGE_PAGE_BYTES = 2 ** 21;
 export interface SlabBytes {
   readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;
+  /** At least what was asked for. */
+  readonly capacity: number;
 }
 
 /**
@@ -49,7 +51,8 @@ export class SlabBuffers {
   take(bytes: number): SlabBytes | undefined {
     const { slabBytes } = this.#shape;
     if (!this.#isCarved || bytes > slabBytes) return this.#allocate(bytes);
-    if (bytes === slabBytes && this.#spare.length > 0) return this.#spare.pop();
+    const spare = this.#takeSpare(bytes);
+    if (spare !== undefined) return spare;
     if (this.#buffer === undefined || this.#next + bytes > this.#buffer.byteLength) {
       const wanted = Math.min(this.#bytes, this.#maxBytes - this.#bytes);
       const made =
@@ -61,12 +64,23 @@ export class SlabBuffers {
     }
     const byteOffset = this.#next;
     this.#next += bytes;
-    return { buffer: this.#buffer, byteOffset };
+    return { buffer: this.#buffer, byteOffset, capacity: bytes };
   }
 
-  /** A slab of `bytes` is dropped. Its pages must have been given back. */
-  give(slab: SlabBytes, bytes: number): void {
-    if (this.#isCarved && bytes === this.#shape.slabBytes) this.#spare.push(slab);
+  /** The shortest that suffices: the last slab of a heap is often a short one, and comes and goes. */
+  #takeSpare(bytes: number): SlabBytes | undefined {
+    let best = -1;
+    for (let i = 0; i < this.#spare.length; i++) {
+      const { capacity } = this.#spare[i]!;
+      if (capacity < bytes || (best !== -1 && capacity >= this.#spare[best]!.capacity)) continue;
+      best = i;
+    }
+    return best === -1 ? undefined : this.#spare.splice(best, 1)[0];
+  }
+
+  /** A slab is dropped. Its pages must have been given back. */
+  give(slab: SlabBytes): void {
+    if (this.#isCarved && slab.capacity <= this.#shape.slabBytes) this.#spare.push(slab);
   }
 
   #allocate(bytes: number): SlabBytes | undefined {
@@ -74,7 +88,7 @@ export class SlabBuffers {
       const buffer = this.#shape.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
       // Blocks are read at random: with pages of 4 KiB each read of a large heap misses the TLB, too.
       if (bytes >= HUGE_PAGE_BYTES) this.#useHugePages?.(buffer);
-      return { buffer, byteOffset: 0 };
+      return { buffer, byteOffset: 0, capacity: bytes };
     } catch {
       // RangeError. To the caller it is the same as a full budget.
       return undefined;

@@ -52,6 +52,23 @@ describe('the buffers behind slabs', () => {
     heap.verify();
   });
 
+  it('are none anew for slabs that come and go at the end of the budget, whatever their length', () => {
+    const heap = new GenerationalHeap({ maxBytes: 4 * MiB, regionBytes: 4096 });
+    const seen = new Set<ArrayBufferLike>();
+    for (let round = 0; round < 40; round++) {
+      // Leaves another remainder each time, so that the last slab is of another length.
+      const reserved = 4096 * (1 + ((round * 7) % 15));
+      heap.reserve(reserved);
+      const refs = fill(heap, 1000);
+      for (const buffer of buffersOf(heap)) seen.add(buffer);
+      for (const ref of refs) heap.free(ref);
+      heap.shrink();
+      heap.release(reserved);
+    }
+    expect(seen.size).toBeLessThan(20);
+    heap.verify();
+  });
+
   it('are one a slab where pages are not given back in place', () => {
     const heap = new GenerationalHeap({ maxBytes: 4 * MiB, decommit: false });
     const refs = fill(heap, 1000);
