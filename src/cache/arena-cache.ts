@@ -301,7 +301,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown, FC = unknown> 
 
   /** Evicts the entry that would go next, and gives its value; `undefined` if the cache is empty. */
   pop(): V | undefined {
-    const address = this.#engine.victim();
+    const address = this.#engine.next();
     if (address === -1) return undefined;
     const value = this.#engine.valueOf(address);
     this.#engine.evict(address);

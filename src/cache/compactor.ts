@@ -10,6 +10,8 @@ export interface CompactionEvents {
   moved(from: Address, to: Address): void;
   /** The entry is stale: it is to go instead of being moved. */
   expired(address: Address): void;
+  /** There is no room to move the entry to: it is to go. Absent: then nothing more is moved. */
+  readonly stuck?: (address: Address) => void;
 }
 
 /**
@@ -23,19 +25,36 @@ export interface CompactionEvents {
  */
 export function compact(store: EntryStore, placement: Placement, events: CompactionEvents): boolean {
   const region = mostDead(store, placement);
-  if (region === -1) return false;
-  const { regions } = store.heap;
+  return region !== -1 && moveOut(store, placement, region, events);
+}
+
+/**
+ * Moves all entries out of a filled region, within their queue. @returns false if there was no room, nor an end to those
+ * that found none (`CompactionEvents.stuck`).
+ */
+export function moveOut(
+  store: EntryStore,
+  placement: Placement,
+  region: RegionIndex,
+  events: CompactionEvents,
+): boolean {
+  const { heap } = store;
+  const { regions } = heap;
   const { queue } = placement.table.lane(region);
+  const epoch = heap.regionEpoch(region);
   let at = regions.nextLive(region, regions.start(region));
   while (at !== -1) {
     const next = regions.after(at);
     if (store.isStale(at)) events.expired(at);
     else {
       const to = placement.move(at, queue);
-      if (to === -1) return false;
-      events.moved(at, to);
+      if (to !== -1) events.moved(at, to);
+      else if (events.stuck === undefined) return false;
+      else events.stuck(store.tracked as Address);
     }
-    at = regions.liveBytes(region) === 0 ? -1 : regions.nextLive(region, next);
+    // The region is free once the last has left, and may be in use again.
+    const gone = heap.regionEpoch(region) !== epoch || regions.liveBytes(region) === 0;
+    at = gone ? -1 : regions.nextLive(region, next);
   }
   return true;
 }

@@ -1,10 +1,12 @@
 import type { Address, GenerationalHeap } from '../heap/index.js';
+import { moveOut } from './compactor.js';
 import { FREQUENCY_MASK } from './entry.js';
 import { EntryStore } from './entry-store.js';
 import { Expiry } from './expiry.js';
 import { GenerationChoice } from './generation-choice.js';
 import type { CacheKey } from './key.js';
 import type { CacheConfig } from './options.js';
+import { Patience } from './patience.js';
 import { Placement } from './placement.js';
 import { LruPolicy } from './policies/lru.js';
 import type { Policy } from './policies/policy.js';
@@ -43,6 +45,7 @@ export class CacheEngine<K extends CacheKey, V> {
   expirations: number = 0;
   readonly sizes: Sizes;
   readonly writes: Writes<K, V>;
+  readonly #patience: Patience;
   readonly #values: Values<K, V>;
   readonly #offPressure: () => void;
 
@@ -60,6 +63,7 @@ export class CacheEngine<K extends CacheKey, V> {
     this.expiry = new Expiry(this.store, table, config.now, config.ttlResolution);
     this.placement = new Placement(this.store, table, this.expiry, Policy.queues, config.maxBytes);
     this.policy = new Policy(this.store, this.placement);
+    this.#patience = new Patience(config.heap.regionBytes);
     const choice = new GenerationChoice(this.store, this.placement, this.policy, this.expiry, config);
     const expire = (address: Address): void => this.remove(address, 'expire');
     this.reaper = new Reaper(this.store, this.placement, this.expiry, expire, config.keepsStale);
@@ -70,6 +74,12 @@ export class CacheEngine<K extends CacheKey, V> {
     this.room = new Room(this.store, this.placement, this.policy, this.reaper, config, compaction, () =>
       this.evictOne(),
     );
+    const clearing = { ...compaction, stuck: (address: Address): void => this.evict(address) };
+    this.placement.vacate = (region) => {
+      // What has no room is evicted, and may have to be decoded for that.
+      if (this.#values.isEncoding) return;
+      this.room.whileBusy(() => moveOut(this.store, this.placement, region, clearing));
+    };
     this.#connect();
     this.writes = new Writes(this, this.#values, choice);
     // On a heap of its own the cache makes room before it asks for it; on a shared one others may ask.
@@ -143,25 +153,38 @@ export class CacheEngine<K extends CacheKey, V> {
   /** Others on the heap ask for room, or the heap does for what this cache itself is placing. */
   #relieve(askedBytes: number): void {
     if (this.room.busy || this.#values.isEncoding) return;
+    this.beginCall();
     this.room.make(Math.ceil(askedBytes / this.heap.regionBytes), 0);
   }
 
   /** Evicts one entry, an expired one if one is known. @returns false if there is none. */
   evictOne(): boolean {
     if (this.reaper.expireOne()) return true;
-    const address = this.victim();
+    const address = this.#victim();
     if (address === -1) return false;
+    this.#patience.evicted(this.heap.regions.blockBytes(address));
     this.evict(address);
     return true;
   }
 
-  /** The entry that goes next, or -1. */
-  victim(): Address | -1 {
+  /** A call of the cache begins that may make room: what it may do for that is counted from here. */
+  beginCall(): void {
+    this.#patience.begin();
+    this.store.call++;
+  }
+
+  /** The entry that goes next, for a call that takes out no more than that, or -1. */
+  next(): Address | -1 {
+    this.beginCall();
+    return this.#victim();
+  }
+
+  #victim(): Address | -1 {
     // Moving what is spared asks the heap for room, and the heap would ask us.
     const wasBusy = this.room.busy;
     this.room.busy = true;
     try {
-      return this.policy.victim();
+      return this.policy.victim(this.#patience);
     } finally {
       this.room.busy = wasBusy;
     }

@@ -39,6 +39,8 @@ export class EntryStore {
   liveBytes: number = 0;
   /** An address that the caller holds over an allocation; follows the block if the heap moves it. */
   held: Address | -1 = -1;
+  /** Counts the calls of the cache that may make room. */
+  call: number = 0;
   /** The entry that `relocate` was last called with, wherever it lies now. */
   tracked: Address | -1 = -1;
   listener: EntryListener | undefined;
@@ -59,7 +61,7 @@ export class EntryStore {
     this.memory = heap.memory;
     this.fixedWords = fixedWords;
     this.keys = new KeyScratch(heap.memory, fixedWords, seed);
-    this.index = new KeyIndex(heap, this.keys);
+    this.index = new KeyIndex(heap, this.keys, () => this.openableRegions());
     this.#owner = heap.registerOwner({
       moved: (from, to) => this.#moved(from, to),
       released: (address) => this.#released(address),
@@ -262,6 +264,12 @@ export class EntryStore {
     this.reindex(this.keys.hashAt(to), from, to);
     if (this.held === from) this.held = to;
     return to;
+  }
+
+  /** Bytes that were copied when the entry was moved to where it lies: a humongous one only changes hands. */
+  movedBytes(address: Address): number {
+    const bytes = this.heap.regions.blockBytes(address);
+    return bytes > this.heap.regionBytes / 2 ? 0 : bytes;
   }
 
   /** Drops all entries of `generations` and the index without looking at them; `others` lie among others' blocks. */

@@ -1,4 +1,4 @@
-import type { Address, Generation, GenerationalHeap, OwnerId } from '../heap/index.js';
+import type { Address, Generation, GenerationalHeap, OwnerId, RegionIndex } from '../heap/index.js';
 
 const MAX_SEGMENT_BYTES = 16384;
 /** What a block takes beside its bytes: header, and the stamp if it is sampled. */
@@ -24,20 +24,29 @@ export class Ghost {
   readonly #owner: OwnerId;
   readonly #generation: Generation;
   readonly #openableRegions: () => number;
+  readonly #call: () => number;
+  #openedIn: number = -1;
   readonly #segmentSlots: number;
   #segments: (Int32Array | undefined)[] = [];
+  /** Where each segment lies. */
+  #addresses: Address[] = [];
   #slots: number = 0;
   #shift: number = 0;
   #window: number = 0;
   #inserted: number = 0;
 
-  /** @param openableRegions how many regions may be opened without making room first. */
-  constructor(heap: GenerationalHeap, openableRegions: () => number) {
+  /**
+   * @param openableRegions how many regions may be opened without making room first.
+   * @param call the number of the cache's call that this is: a region a call is enough, or the first to evict would evict
+   *   until there is room for all of the ghost.
+   */
+  constructor(heap: GenerationalHeap, openableRegions: () => number, call: () => number) {
     this.#heap = heap;
     this.#openableRegions = openableRegions;
+    this.#call = call;
     // Moves only if the user collects the generation by hand: it is cheaper to forget then.
     this.#owner = heap.registerOwner({ moved: () => this.#reset(this.#slots) });
-    this.#generation = heap.newGeneration({ liveThreshold: 0 });
+    this.#generation = heap.newGeneration({ liveThreshold: 0, vacate: (region) => this.#vacate(region) });
     // With their headers, segments fill regions to the last set.
     const share = Math.min(MAX_SEGMENT_BYTES, heap.regionBytes / 4);
     this.#segmentSlots = Math.floor((share - BLOCK_BYTES) / (WAYS * 4)) * WAYS;
@@ -107,7 +116,7 @@ export class Ghost {
     const heap = this.#heap;
     const bytes = this.#segmentSlots * 4;
     // Without room to spare the ghost does without the segment: eviction must not need memory.
-    if (heap.regions.opens(this.#generation, bytes) > 0 && this.#openableRegions() < 2) return undefined;
+    if (heap.regions.opens(this.#generation, bytes) > 0 && !this.#mayOpen()) return undefined;
     let address: Address;
     try {
       address = heap.allocateOwned(this.#owner, bytes, this.#generation);
@@ -117,7 +126,24 @@ export class Ghost {
     const view = heap.viewAt(address);
     const segment = new Int32Array(view.buffer, view.byteOffset, this.#segmentSlots).fill(0);
     this.#segments[n] = segment;
+    this.#addresses[n] = address;
     return segment;
+  }
+
+  #mayOpen(): boolean {
+    const call = this.#call();
+    if (call === this.#openedIn || this.#openableRegions() < 2) return false;
+    this.#openedIn = call;
+    return true;
+  }
+
+  /** Forgets what lies in `region`. */
+  #vacate(region: RegionIndex): void {
+    this.#segments.forEach((segment, n) => {
+      if (segment === undefined || this.#heap.regionAt(this.#addresses[n]!) !== region) return;
+      this.#segments[n] = undefined;
+      this.#heap.freeOwned(this.#addresses[n]!);
+    });
   }
 
   /** A larger ghost starts empty: the cache grows while nothing is evicted, so little is lost. */

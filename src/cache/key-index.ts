@@ -1,4 +1,11 @@
-import type { Address, Generation, GenerationalHeap, OwnerId, SlabMemory } from '../heap/index.js';
+import type {
+  Address,
+  Generation,
+  GenerationalHeap,
+  OwnerId,
+  RegionIndex,
+  SlabMemory,
+} from '../heap/index.js';
 import { HEADER_WORDS } from './entry.js';
 import type { KeyScratch } from './key.js';
 
@@ -61,6 +68,7 @@ export class KeyIndex {
   readonly #keys: KeyScratch;
   readonly #owner: OwnerId;
   readonly #generation: Generation;
+  readonly #openableRegions: () => number;
   readonly #addressBits: number;
   readonly #addressMask: number;
   readonly #tagMask: number;
@@ -75,11 +83,13 @@ export class KeyIndex {
   readonly #root: Root = { directory: [], addresses: new Int32Array(0), shift: 32 - TRUNK_BITS };
   count: number = 0;
 
-  constructor(heap: GenerationalHeap, keys: KeyScratch) {
+  /** @param openableRegions how many regions may be opened without making room first. */
+  constructor(heap: GenerationalHeap, keys: KeyScratch, openableRegions: () => number) {
     this.#heap = heap;
     this.#keys = keys;
     this.#owner = heap.registerOwner({ moved: (from, to) => this.#segmentMoved(from, to) });
-    this.#generation = heap.newGeneration({ liveThreshold: 0 });
+    this.#openableRegions = openableRegions;
+    this.#generation = heap.newGeneration({ liveThreshold: 0, vacate: (region) => this.#vacate(region) });
     const share = Math.min(MAX_SEGMENT_BYTES, heap.regionBytes / 4);
     this.#slackWords = share === MAX_SEGMENT_BYTES ? LINE_WORDS : 0;
     this.#buckets = Math.floor((share - BLOCK_BYTES - this.#slackWords * 4) / (BUCKET_SLOTS * 4));
@@ -144,6 +154,19 @@ export class KeyIndex {
     segment.address = to;
     segment.slots = this.#slotsAt(to);
     this.#listAddresses();
+  }
+
+  /** Moves the segments in `region` elsewhere, if there is room. */
+  #vacate(region: RegionIndex): void {
+    const heap = this.#heap;
+    for (const { address } of [...this.#segments]) {
+      if (heap.regionAt(address) !== region) continue;
+      if (heap.regions.roomIn(this.#generation) < heap.regions.blockBytes(address)) {
+        if (this.#openableRegions() < 1) return;
+        heap.makeRoomIn(this.#generation, this.#segmentBytes);
+      }
+      this.#segmentMoved(address, heap.moveOwned(address, this.#generation));
+    }
   }
 
   /** Bytes of the regions that hold the index. */

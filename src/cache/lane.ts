@@ -1,5 +1,6 @@
 import type { Address, Generation, RegionIndex } from '../heap/index.js';
 import type { EntryStore } from './entry-store.js';
+import type { RegionTable } from './region-table.js';
 
 /** What a lane is for. */
 export interface LanePlace {
@@ -30,12 +31,14 @@ export class Lane implements LanePlace {
   /** The region that was opened last, humongous ones apart, or -1. */
   openRegion: RegionIndex | -1 = -1;
   readonly #store: EntryStore;
+  readonly #table: RegionTable;
   #region: RegionIndex | -1 = -1;
   #epoch: number = 0;
   #at: number = 0;
 
-  constructor(store: EntryStore, generation: Generation, place: LanePlace) {
+  constructor(store: EntryStore, table: RegionTable, generation: Generation, place: LanePlace) {
     this.#store = store;
+    this.#table = table;
     this.generation = generation;
     this.queue = place.queue;
     this.bucket = place.bucket;
@@ -46,8 +49,8 @@ export class Lane implements LanePlace {
   oldest(): Address | -1 {
     const { heap } = this.#store;
     const { regions } = heap;
-    for (let r = regions.first(this.generation); r !== -1; r = regions.next(r)) {
-      if (regions.liveBytes(r) === 0) continue;
+    for (let r = this.#firstRegion(); r !== -1; r = regions.next(r)) {
+      if (regions.liveBytes(r) === 0 || !this.#mayHaveEntries(r)) continue;
       const epoch = heap.regionEpoch(r);
       if (this.#region !== r || this.#epoch !== epoch) {
         this.#region = r;
@@ -59,8 +62,32 @@ export class Lane implements LanePlace {
         this.#at = found;
         return found;
       }
+      if (this.queue === BY_HAND) this.#table.forget(r);
     }
     return -1;
+  }
+
+  /** A region has got its first entry: what lies before the region that was come to may have entries again. */
+  restart(): void {
+    if (this.queue === BY_HAND) this.#region = -1;
+  }
+
+  /**
+   * Where to look from. In a generation that was given by hand, where the regions of others stay, those before the one
+   * that was come to have no entries.
+   */
+  #firstRegion(): RegionIndex | -1 {
+    const { heap } = this.#store;
+    const { regions } = heap;
+    const region = this.#region;
+    if (this.queue === BY_HAND && region !== -1) {
+      if (heap.regionEpoch(region) === this.#epoch && regions.isRetired(region)) return region;
+    }
+    return regions.first(this.generation);
+  }
+
+  #mayHaveEntries(region: RegionIndex): boolean {
+    return this.queue !== BY_HAND || this.#table.isCurrent(region);
   }
 
   /** Others' blocks lie among the entries in generations that were given by hand. */

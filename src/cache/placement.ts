@@ -53,6 +53,8 @@ export class Placement {
   readonly table: RegionTable;
   /** Rids a region of its stale entries. */
   sweep: (region: RegionIndex) => void = () => {};
+  /** Empties a filled region of the cache's own. */
+  vacate: (region: RegionIndex) => void = () => {};
   readonly #store: EntryStore;
   readonly #expiry: Expiry;
   readonly #splits: number;
@@ -82,11 +84,11 @@ export class Placement {
   #newLane(queue: number, n: number): Lane {
     const { heap } = this.#store;
     // 0: the heap never evacuates it by itself, which would make old entries young; see compactor.ts.
-    const generation = heap.newGeneration({ liveThreshold: 0 });
+    const generation = heap.newGeneration({ liveThreshold: 0, vacate: (region) => this.vacate(region) });
     heap.configureGeneration(generation, { evacuateTo: generation });
     const bucket = n - this.#splits;
     const place = bucket < 0 ? { queue, bucket: -1, split: n } : { queue, bucket, split: 0 };
-    return this.#enlist(new Lane(this.#store, generation, place), this.queues[queue]!);
+    return this.#enlist(new Lane(this.#store, this.table, generation, place), this.queues[queue]!);
   }
 
   #enlist(lane: Lane, queue: FifoQueue): Lane {
@@ -101,7 +103,7 @@ export class Placement {
     if (known !== undefined) return known;
     if (this.byHand.lanes.length >= HAND_LANES) this.#dropIdle();
     return this.#enlist(
-      new Lane(this.#store, generation, { queue: BY_HAND, bucket: -1, split: 0 }),
+      new Lane(this.#store, this.table, generation, { queue: BY_HAND, bucket: -1, split: 0 }),
       this.byHand,
     );
   }
@@ -250,6 +252,7 @@ export class Placement {
 
   #open(region: RegionIndex, lane: Lane): void {
     this.table.open(region, lane);
+    lane.restart();
     if (this.#expiry.hasTtls) this.table.setSwept(region, this.#expiry.nowMs());
   }
 

@@ -30,6 +30,8 @@ export class Reaper {
   #beganMs: number = 0;
   #nextLookMs: number = Number.NEGATIVE_INFINITY;
   #cursor: number = 0;
+  /** Where `expireRegion` looks next. */
+  #emptied: number = 0;
   /** Regions looked at since one was taken up, or since the rest. */
   #looked: number = 0;
 
@@ -151,15 +153,20 @@ export class Reaper {
     return false;
   }
 
-  /** Empties a region that is over, whole. @returns false if there is none. Cost: a look at each region's deadline. */
+  /**
+   * Empties a region that is over, whole. @returns false if there is none. Cost: a look at the deadline of each region
+   * behind the one that was emptied last.
+   */
   expireRegion(): boolean {
     if (!this.#expiry.hasTtls) return false;
     if (this.#region !== NONE && this.#reap(Number.POSITIVE_INFINITY) > 0) return true;
     const nowMs = this.#expiry.nowMs();
     const { count } = this.#placement.table;
-    for (let r = 0; r < count; r++) {
-      if (!this.#isOver(r as RegionIndex, nowMs)) continue;
-      this.#begin(r as RegionIndex);
+    for (let n = 0; n < count; n++) {
+      const region = this.#emptied as RegionIndex;
+      this.#emptied = region + 1 === count ? 0 : region + 1;
+      if (!this.#isOver(region, nowMs)) continue;
+      this.#begin(region);
       if (this.#reap(Number.POSITIVE_INFINITY) > 0) return true;
     }
     return false;

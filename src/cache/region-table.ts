@@ -78,6 +78,12 @@ export class RegionTable {
     this.deadlineMs[region] = Number.NEGATIVE_INFINITY;
   }
 
+  /** A region of others' blocks, in which no entry is left. */
+  forget(region: number): void {
+    this.#laneOf[region] = NO_LANE;
+    this.deadlineMs[region] = Number.NEGATIVE_INFINITY;
+  }
+
   setSwept(region: number, nowMs: number): void {
     if (Number.isNaN(this.#baseMs)) this.#baseMs = nowMs;
     this.#sweptMs[region] = nowMs - this.#baseMs;

@@ -7,6 +7,8 @@ import type { Reaper } from './reaper.js';
 
 /** Regions that stay free when room was made, so that moving what is spared finds room. */
 const SPARE_REGIONS = 2;
+/** Regions that are rid of expired entries for one that is needed, before others are evicted. */
+const MOST_EXPIRED = 8;
 /** Regions that the heap keeps for its own evacuation. */
 const HEAP_RESERVE = 1;
 
@@ -76,7 +78,7 @@ export class Room {
     const free = heap.regions.freeRegions - HEAP_RESERVE;
     if (ownsHeap) return free;
     const allowed = Math.floor((maxBytes - this.heldBytes) / heap.regionBytes);
-    return Math.min(free, allowed) - this.promisedRegions;
+    return Math.min(free, allowed - this.promisedRegions);
   }
 
   /** Whether `regions` can be opened, of which the cache is to hold `bytes`, and the spare ones are still there then. */
@@ -101,11 +103,18 @@ export class Room {
   /** Expires, compacts or evicts until there is room: see `ensure`. @returns whether anything was done. */
   make(regions: number, bytes: number): boolean {
     if (this.#suffices(regions, bytes)) return false;
+    return this.whileBusy(() => {
+      const expired = this.#expire(regions, bytes);
+      return this.#suffices(regions, bytes) ? expired : this.#evict(regions, bytes) || expired;
+    });
+  }
+
+  /** Calls `work`, during which the heap's calls for room are not for this cache. */
+  whileBusy<T>(work: () => T): T {
     const wasBusy = this.busy;
     this.busy = true;
     try {
-      const expired = this.#expire(regions, bytes);
-      return this.#suffices(regions, bytes) ? expired : this.#evict(regions, bytes) || expired;
+      return work();
     } finally {
       this.busy = wasBusy;
     }
@@ -116,7 +125,11 @@ export class Room {
     const { pauses } = this.#store.heap;
     const startMs = pauses.start();
     let worked = false;
-    while (!this.#suffices(regions, bytes) && this.#reaper.expireRegion()) worked = true;
+    // Where others' blocks lie among the entries no region comes free: then enough is enough.
+    for (let tries = regions + MOST_EXPIRED; tries > 0 && !this.#suffices(regions, bytes); tries--) {
+      if (!this.#reaper.expireRegion()) break;
+      worked = true;
+    }
     if (worked) pauses.record('expire', startMs);
     return worked;
   }

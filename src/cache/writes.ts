@@ -79,6 +79,7 @@ export class Writes<K extends CacheKey, V> {
     const alternative = this.#values.encode(value, key);
     const existing = store.index.find();
     if (existing !== -1 && alternative === 0 && request.isPlain && this.#overwrite(existing)) return REPLACED;
+    this.#engine.beginCall();
     const keepsTtl = request.keepTtl && existing !== -1;
     const hasTtl = keepsTtl ? (store.markOf(existing) & HAS_TTL) !== 0 : request.ttlMs > 0;
     if (keepsTtl && hasTtl) {

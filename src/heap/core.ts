@@ -28,7 +28,7 @@ import { Room } from './room.js';
 import { SiteTable } from './site-table.js';
 import { SpareArrays } from './spare-arrays.js';
 import { Sweeper } from './sweeper.js';
-import type { Address, BlockOwner } from './types.js';
+import type { Address, BlockOwner, RegionIndex } from './types.js';
 
 /**
  * The parts of a heap and the life of its regions: opened, retired, fragmented, dead. Where room comes from is in
@@ -49,6 +49,8 @@ export class HeapCore {
   readonly evacuator: Evacuator;
   readonly sweeper: Sweeper;
   readonly owners: (BlockOwner | undefined)[] = [undefined];
+  /** By generation index: who empties a region of it when the heap asks. See `GenerationOptions.vacate`. */
+  readonly vacators: Map<number, (region: RegionIndex) => void> = new Map();
   /** Units of a heap cycle. */
   readonly cycleUnits: number;
   /** The longest block that is not humongous, payload only. */

@@ -29,6 +29,11 @@ export interface GenerationOptions {
    * have died by then. Default 0.
    */
   readonly waitCycles?: number;
+  /**
+   * For owners who evacuate by themselves (liveThreshold 0): asked to empty a region, by `moveOwned` or `freeOwned`, when
+   * the heap wants it for a block of several regions, or for tables. If it is not emptied, the heap looks elsewhere.
+   */
+  readonly vacate?: (region: RegionIndex) => void;
 }
 
 /**
@@ -132,7 +137,9 @@ export class GenerationalHeap extends BlockHeap {
     const waitCycles = this.#waitCycles('newGeneration', options.waitCycles ?? 0);
     const generation = this.core.generations.add(evacuateTo, limit);
     if (generation === 0) throw this.core.room.full(this.core.generations.bytes, 'the generation table');
-    this.core.generations.waitCycles[this.core.generations.indexOf(generation)] = waitCycles;
+    const g = this.core.generations.indexOf(generation);
+    this.core.generations.waitCycles[g] = waitCycles;
+    if (options.vacate !== undefined) this.core.vacators.set(g, options.vacate);
     this.refresh();
     return generation;
   }
@@ -231,6 +238,7 @@ export class GenerationalHeap extends BlockHeap {
     core.sweeper.release(g, ends, options.tellOwners !== false);
     if (ends) {
       this.core.generations.close(g);
+      this.core.vacators.delete(g);
       this.core.sites.chosen.fill(0);
       if (this.#current === generation) this.#setCurrent(1 as Generation);
     }

@@ -100,7 +100,8 @@ export class Room {
     const evacuate = (): void => {
       const run = this.#clearer.clear(() => this.#clearer.cheapestRun(count));
       first = run === undefined ? NONE : run.first;
-      // Longer than a slab, or too scattered: what is left is to empty whole slabs.
+      // Longer than a slab: those with least in them go back, until the budget has room for one that is long enough.
+      if (first === NONE) this.#emptySlabs(() => enough() || (grow() && enough()), count * space.regionBytes);
       if (first === NONE) this.#evacuateUntil(enough);
     };
     if (!this.#makeRoom(enough, grow, evacuate, askedBytes)) {

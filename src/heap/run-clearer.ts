@@ -1,5 +1,6 @@
 import type { HeapCore } from './core.js';
 import { FRAGMENTED, FREE, PIN_MASK, RETIRED } from './region-space.js';
+import type { RegionIndex } from './types.js';
 
 /** Regions that allocation never takes, so that evacuation always finds room to start. */
 export const RESERVE_REGIONS = 1;
@@ -50,9 +51,16 @@ export class RunClearer {
 
   /** Makes a region of a run taken and empty. @returns whether it could. */
   #clearRegion(region: number): boolean {
-    const { space, evacuator } = this.#core;
+    const { space, evacuator, generations, vacators } = this.#core;
     if (this.#isTaken(region)) return true;
-    if (!evacuator.evacuateRegion(region) || space.state[region] !== FREE) return false;
+    const state = space.state[region];
+    // Clearing another may have evacuated this one, and it may be in use again.
+    if (state === RETIRED || state === FRAGMENTED) {
+      const g = space.generation[region]!;
+      if (generations.liveLimit[g] === 0) vacators.get(g)?.(region as RegionIndex);
+      else evacuator.evacuateRegion(region);
+    }
+    if (space.state[region] !== FREE) return false;
     space.takeRegionAt(region);
     return true;
   }
@@ -141,13 +149,14 @@ export class RunClearer {
   }
 
   #unitsIn(region: number): number | undefined {
-    const { space, generations } = this.#core;
+    const { space, generations, vacators } = this.#core;
     const state = space.state[region];
     if (state === FREE) return 0;
     if (state !== RETIRED && state !== FRAGMENTED) return undefined;
     if ((space.pins[region]! & PIN_MASK) !== 0) return undefined;
-    // A generation that evacuates nothing by itself has an owner who would not have it done.
-    if (generations.liveLimit[space.generation[region]!] === 0) return undefined;
+    // A generation that evacuates nothing by itself has an owner, who may do it when asked.
+    const g = space.generation[region]!;
+    if (generations.liveLimit[g] === 0 && !vacators.has(g)) return undefined;
     return space.used[region]! - space.freed[region]!;
   }
 }

@@ -156,7 +156,7 @@ describe('maxBytes', () => {
           });
           let mostBytes = 0;
           const byHand = Array.from({ length: hands }, () => heap.newGeneration());
-          const refs: number[] = [heap.allocate(1)];
+          const refs: number[] = [];
           churn(greedy, { steps: 2000, seed: seed + 1, longest, ttls }, clock);
           churn(cache, { steps: 8000, seed, longest, ttls, byHand }, clock, (step) => {
             mostBytes = Math.max(mostBytes, cache.bytes);

@@ -10,7 +10,7 @@ it('finds all after its segments have moved to where the lines of the processorâ
   const heap = new GenerationalHeap({ maxBytes: 8 << 20, regionBytes: 1 << 16 });
   const keys = new KeyScratch(heap.memory, 0, 7);
   const before = heap.newGeneration();
-  const index = new KeyIndex(heap, keys);
+  const index = new KeyIndex(heap, keys, () => heap.regions.freeRegions - 1);
   // The index's own: generations are numbered in the order in which they come.
   const generation = (before + 1) as Generation;
   const owner = heap.registerOwner({ moved() {} });

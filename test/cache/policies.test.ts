@@ -222,10 +222,19 @@ describe('the ghost', () => {
     return h ^ (h >>> 16);
   };
 
+  const ghostOn = (heap: GenerationalHeap): Ghost => {
+    let call = 0;
+    return new Ghost(
+      heap,
+      () => heap.regions.freeRegions - 1,
+      () => call++,
+    );
+  };
+
   it('remembers about as many as the cache has entries, the latest ones, in three to six bytes each', () => {
     for (const entries of [100, 3000, 50_000]) {
       const heap = new GenerationalHeap({ maxBytes: 8 << 20 });
-      const ghost = new Ghost(heap, () => heap.regions.freeRegions - 1);
+      const ghost = ghostOn(heap);
       for (let n = 0; n < entries * 5; n++) ghost.insert(hashOf(n), entries);
       let recent = 0;
       for (let n = entries * 5 - Math.floor(entries / 2); n < entries * 5; n++)
@@ -243,14 +252,14 @@ describe('the ghost', () => {
 
   it('forgets a key once it was taken, and does without memory if there is none', () => {
     const heap = new GenerationalHeap({ maxBytes: 512 * 1024, regionBytes: 4096 });
-    const ghost = new Ghost(heap, () => heap.regions.freeRegions - 1);
+    const ghost = ghostOn(heap);
     ghost.insert(hashOf(1), 100);
     expect(ghost.take(hashOf(1))).toBe(true);
     expect(ghost.take(hashOf(1))).toBe(false);
     const other = heap.registerOwner({ moved: () => {} });
     const hold = heap.newGeneration();
     while (heap.regions.freeRegions > 1) heap.allocateOwned(other, 2000, hold);
-    const poor = new Ghost(heap, () => heap.regions.freeRegions - 1);
+    const poor = ghostOn(heap);
     for (let n = 0; n < 1000; n++) poor.insert(hashOf(n), 1000);
     expect(poor.take(hashOf(999))).toBe(false);
   });

@@ -1,4 +1,5 @@
 import type { Address, Generation } from '../../heap/index.js';
+import type { Patience } from '../patience.js';
 
 /** Which entries go when room is needed, and in which generation each lies meanwhile. */
 export interface Policy {
@@ -20,8 +21,8 @@ export interface Policy {
   removed(address: Address): void;
   /** The entry at `from` has been written anew at `to`, in the same queue; `from` is about to be freed. */
   rewritten(from: Address, to: Address): void;
-  /** The entry to evict next, or -1. May move others on the way. */
-  victim(): Address | -1;
+  /** The entry to evict next, or -1. May move others on the way, as far as `patience` goes. */
+  victim(patience: Patience): Address | -1;
   /** An entry with this hash was evicted. */
   evicted(hash: number): void;
   /** Addresses from the one that goes last to the one that goes next, or the other way. */
@@ -29,6 +30,3 @@ export interface Policy {
   cleared(): void;
   dispose(): void;
 }
-
-/** After so many moves in search of one victim, entries need more hits to be spared, then nothing spares them. */
-export const PATIENCE = 256;

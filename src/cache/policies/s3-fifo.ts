@@ -2,8 +2,9 @@ import type { Address, Generation } from '../../heap/index.js';
 import type { EntryStore } from '../entry-store.js';
 import type { FifoQueue } from '../fifo-queue.js';
 import { Ghost } from '../ghost.js';
+import type { Patience } from '../patience.js';
 import type { Placement } from '../placement.js';
-import { PATIENCE, type Policy } from './policy.js';
+import type { Policy } from './policy.js';
 
 const SMALL = 0;
 const MAIN = 1;
@@ -34,7 +35,11 @@ export class S3FifoPolicy implements Policy {
     this.#placement = placement;
     this.#small = placement.queues[SMALL]!;
     this.#main = placement.queues[MAIN]!;
-    this.#ghost = new Ghost(store.heap, () => store.openableRegions());
+    this.#ghost = new Ghost(
+      store.heap,
+      () => store.openableRegions(),
+      () => store.call,
+    );
   }
 
   get extraGenerations(): readonly Generation[] {
@@ -61,9 +66,9 @@ export class S3FifoPolicy implements Policy {
     this.hit(to);
   }
 
-  victim(): Address | -1 {
+  victim(patience: Patience): Address | -1 {
     const store = this.#store;
-    for (let moves = 0; ; moves++) {
+    for (;;) {
       const total = this.#small.bytes + this.#main.bytes;
       const fromSmall = this.#small.bytes > SMALL_SHARE * total || this.#main.bytes === 0;
       const next = fromSmall ? this.#small.oldest() : this.#main.oldest();
@@ -72,10 +77,11 @@ export class S3FifoPolicy implements Policy {
       if (address === -1) return -1;
       const isProbationary = fromSmall && byHand === -1;
       const frequency = store.frequencyOf(address);
-      const spared = isProbationary ? frequency >= PROVEN_HITS : frequency > Math.floor(moves / PATIENCE);
-      if (!spared || store.isStale(address)) return address;
+      const isProven = frequency >= (isProbationary ? PROVEN_HITS : 1);
+      if (!isProven || !patience.spares(frequency) || store.isStale(address)) return address;
       const to = this.#placement.move(address, MAIN);
       if (to === -1) return store.tracked;
+      patience.moved(store.movedBytes(to));
       store.setFrequency(to, isProbationary ? 0 : frequency - 1);
     }
   }

@@ -1,9 +1,12 @@
 import type { Address, Generation } from '../../heap/index.js';
 import type { EntryStore } from '../entry-store.js';
+import type { Patience } from '../patience.js';
 import type { Placement } from '../placement.js';
-import { PATIENCE, type Policy } from './policy.js';
+import type { Policy } from './policy.js';
 
 const VISITED = 1;
+/** To patience a visited entry is one with many hits: there is but the one bit. */
+const VISITED_HITS = 4;
 
 /**
  * SIEVE (Zhang et al., NSDI'24): one queue, a bit for "visited", and a hand that goes from the oldest entry to the
@@ -48,17 +51,18 @@ export class SievePolicy implements Policy {
     this.hit(to);
   }
 
-  victim(): Address | -1 {
+  victim(patience: Patience): Address | -1 {
     const store = this.#store;
-    for (let moves = 0; ; moves++) {
+    for (;;) {
       const next = this.#atHand();
       const byHand = this.#placement.handOlderThan(next);
       const address = byHand === -1 ? next : byHand;
       if (address === -1) return -1;
-      const visited = store.frequencyOf(address) === VISITED && moves < PATIENCE * 4;
-      if (!visited || store.isStale(address)) return address;
+      const spared = store.frequencyOf(address) === VISITED && patience.spares(VISITED_HITS);
+      if (!spared || store.isStale(address)) return address;
       const to = this.#placement.move(address, 1 - this.#ahead);
       if (to === -1) return store.tracked;
+      patience.moved(store.movedBytes(to));
       store.setFrequency(to, 0);
     }
   }
