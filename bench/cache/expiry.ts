@@ -6,7 +6,7 @@ import { runProcess } from '../lib/compare.js';
 const HELP = `npm run bench:expiry -- [ttl|churn...] [--minutes N]
 
 ttl    hit ratios where entries have ttls, against lru-cache, at equal true bytes and at equal entries
-churn  how much a process grows while a full cache of 256 MiB sees values of mixed sizes; ten minutes
+churn  how much a warm process grows while a full cache of 256 MiB sees values of mixed sizes; ten minutes
 --minutes N  of churn (default 10)`;
 
 const CASES = ['ttl', 'churn'];
@@ -42,7 +42,13 @@ function runChurn(minutes: number): void {
   );
   console.log(`Churn of mixed sizes, ${minutes} min, ${CHURN_MIB} MiB`);
   console.log(
-    `${share <= 1.15 ? 'met' : 'short'}  RSS grew to ${share.toFixed(3)} of maxBytes, need at most 1.15`,
+    `${share <= 1.15 ? 'met' : 'short'}  RSS grew by ${share.toFixed(3)} of maxBytes, need at most 1.15`,
+  );
+  const percent = (of: number): string => `${(of * 100).toFixed(1)} %`;
+  console.log(
+    `       over ${(result.baseBytes! / 2 ** 20).toFixed(0)} MiB that the warm process had; the cache holds ` +
+      `${percent(result.bytesShare!)}, V8's heap grew by ${percent(result.jsHeapShare!)}, buffers of values just read ` +
+      `were ${percent(result.readBuffersShare!)}; ${result.slabsGrown} slabs grown`,
   );
   console.log(
     `       ${(result.operations! / 1e6).toFixed(0)} M operations, maxBytes written ${result.writtenTimes!.toFixed(0)} times, ` +
