@@ -46,9 +46,10 @@ void PollBudget::CountCycle(uint64_t now_ns) {
   cpu_ns_ = cpu_ns;
 }
 
-void PollBudget::CountPoll(uint64_t now_ns, uint64_t poll_ns, bool forced) {
+void PollBudget::CountPoll(uint64_t now_ns, uint64_t poll_ns, uint64_t cpu_ns, bool forced) {
   Slot& slot = SlotAt(now_ns);
   slot.poll_ns += poll_ns;
+  slot.poll_cpu_ns += cpu_ns;
   slot.polls++;
   if (forced) slot.forced++;
 }
@@ -66,25 +67,36 @@ double PollBudget::Wanted(uint64_t now_ns) {
   Slot sum;
   for (const Slot& slot : slots_) {
     sum.poll_ns += slot.poll_ns;
+    sum.poll_cpu_ns += slot.poll_cpu_ns;
     sum.cpu_ns += slot.cpu_ns;
     sum.polls += slot.polls;
     sum.forced += slot.forced;
     sum.cycles += slot.cycles;
   }
-  if (sum.polls > 0) last_cost_ns_ = static_cast<double>(sum.poll_ns) / sum.polls;
-  if (last_cost_ns_ == 0 || sum.cycles == 0) return 1;
+  if (sum.polls > 0) {
+    last_cost_ns_ = static_cast<double>(sum.poll_ns) / sum.polls;
+    last_cpu_cost_ns_ = static_cast<double>(sum.poll_cpu_ns) / sum.polls;
+  }
+  if (sum.cycles == 0) return 1;
   const uint64_t wall_ns = std::min(now_ns - begin_ns_, (kSlots - 1) * kSlotNs + now_ns % kSlotNs);
-  const double window_ns = static_cast<double>(std::min(wall_ns, sum.cpu_ns));
-  // Of the window's cycles, so many could have been polled; forced polls come out of the same purse.
-  const double affordable = share_ * window_ns / last_cost_ns_ - sum.forced;
-  const double free_cycles = static_cast<double>(sum.cycles) - sum.forced;
-  if (free_cycles <= 0) return 1;
-  const double spent = static_cast<double>(sum.poll_ns) / std::max(window_ns, 1.0);
-  const double payback = spent > share_ ? std::max(share_ / spent, kMostPayback) : 1;
-  const double fraction = payback * affordable / free_cycles;
+  const double fraction =
+      std::min(Affordable(sum, static_cast<double>(wall_ns), static_cast<double>(sum.poll_ns), last_cost_ns_),
+               Affordable(sum, static_cast<double>(sum.cpu_ns), static_cast<double>(sum.poll_cpu_ns), last_cpu_cost_ns_));
   if (fraction >= 1) return 1;
   // Three polls a cohort, which may overlap: 1 - (1 - p)^3 of all prologues are polled.
   return 1 - std::cbrt(1 - std::max(fraction, 0.0));
+}
+
+// The fraction of cycles that one clock's share pays for, at what a poll costs by it.
+double PollBudget::Affordable(const Slot& sum, double window_ns, double spent_ns, double cost_ns) const {
+  if (cost_ns == 0) return 1;
+  // Of the window's cycles, so many could have been polled; forced polls come out of the same purse.
+  const double affordable = share_ * window_ns / cost_ns - sum.forced;
+  const double free_cycles = static_cast<double>(sum.cycles) - sum.forced;
+  if (free_cycles <= 0) return 1;
+  const double spent = spent_ns / std::max(window_ns, 1.0);
+  const double payback = spent > share_ ? std::max(share_ / spent, kMostPayback) : 1;
+  return payback * affordable / free_cycles;
 }
 
 bool CohortDraw::Draw(double p) {

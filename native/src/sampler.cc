@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cpu_clock.h"
 #include "gc_watch.h"
 
 namespace rolp {
@@ -108,8 +109,9 @@ void Sampler::PollNow() {
     return;
   }
   const uint64_t now_ns = uv_hrtime();
+  const uint64_t cpu_ns = ThreadCpuNs();
   const uint64_t poll_ns = Poll(Here(now_ns, UsedBytes()), false);
-  draw_.CountPoll(now_ns, poll_ns);
+  draw_.CountPoll(now_ns, poll_ns, ThreadCpuNs() - cpu_ns);
 }
 
 void Sampler::SetLevel(Level level) {
@@ -143,8 +145,9 @@ uint64_t Sampler::OnPrologue(int kind, uint64_t now_ns, size_t used_bytes) {
   } else if (active_) {
     polled_in_this_gc_ = draw_.Prologue(now_ns, major);
     if (polled_in_this_gc_) {
+      const uint64_t cpu_ns = ThreadCpuNs();
       poll_ns = Poll(here, true);
-      draw_.CountPoll(now_ns, poll_ns);
+      draw_.CountPoll(now_ns, poll_ns, ThreadCpuNs() - cpu_ns);
     }
     draw_.Advance();
   }
