@@ -60,7 +60,7 @@ export interface HeapOptions {
   readonly decommit?: boolean;
   /**
    * Ask Linux for huge pages behind large slabs when the addon can, so that reads at random seldom miss the TLB.
-   * The first write to each page then takes 2 MiB at once, in about a millisecond. Default true.
+   * The first write to each page then takes 2 MiB at once, a stop of about a millisecond as the heap grows. Default false.
    */
   readonly hugePages?: boolean;
   /** Poison freed memory and check it: slow, for tests. Default false. */
@@ -130,7 +130,7 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
     unitShift: Math.log2(alignBytes),
     shared: checkBoolean(at('shared'), options.shared ?? false),
     decommit: checkBoolean(at('decommit'), options.decommit ?? true),
-    hugePages: checkBoolean(at('hugePages'), options.hugePages ?? true),
+    hugePages: checkBoolean(at('hugePages'), options.hugePages ?? false),
   };
   const slotBits = Math.log2(
     checkPowerOfTwo(
