@@ -24,7 +24,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     globalSetup: ['test/build-tools.ts'],
-    setupFiles: seed === undefined ? [] : ['test/stress-setup.ts'],
+    setupFiles: ['test/seed-setup.ts', ...(seed === undefined ? [] : ['test/stress-setup.ts'])],
     reporters: jsonDir === undefined ? ['default'] : ['default', 'json'],
     ...(jsonDir === undefined
       ? {}

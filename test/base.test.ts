@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkInteger, checkOneOf, seededRandom } from '../src/base/index.js';
+import { checkInteger, checkOneOf, mathRandom, seededRandom } from '../src/base/index.js';
 
 describe('option checks', () => {
   it('name the option, the expectation and the value', () => {
@@ -22,5 +22,14 @@ describe('seededRandom', () => {
     const bins = new Array(10).fill(0);
     for (let i = 0; i < 100_000; i++) bins[Math.floor(random() * 10)]++;
     for (const count of bins) expect(Math.abs(count - 10_000)).toBeLessThan(500);
+  });
+});
+
+describe('what tests draw without a source of their own', () => {
+  const first: number[] = [];
+  it.each([1, 2])('is the same in each: test %i', () => {
+    first.push(mathRandom());
+    expect(first.at(-1)).toBe(first[0]);
+    expect(mathRandom()).not.toBe(first[0]);
   });
 });
