@@ -10,6 +10,8 @@ const MOST_PERIODS = 10;
 const FIRST_REPEATED = 0.25;
 /** Between two looks at how far CPU time has come. */
 const LEAST_WAIT_MS = 20;
+/** And at most: a timer of more than 25 days would fire at once, again and again, with a warning on the app's stderr. */
+const MOST_WAIT_MS = 3_600_000;
 
 /** Two clocks, ms. Of CPU time only differences mean anything. */
 export interface WorkClock {
@@ -46,8 +48,12 @@ export class WriteSchedule {
     this.#lastCpuMs = options.clock.cpuMs();
   }
 
-  /** @returns ms until a file is due or, where that hangs on CPU time, until it may be; 0: now. */
+  /** @returns ms until a file is due or, where that hangs on CPU time or is far off, until one should ask again; 0: now. */
   waitMs(): number {
+    return Math.min(this.#untilDueMs(), MOST_WAIT_MS);
+  }
+
+  #untilDueMs(): number {
     const { clock, periodMs } = this.#options;
     const share = this.#options.share();
     const passedMs = clock.wallMs() - this.#lastWallMs;

@@ -74,6 +74,21 @@ describe('the schedule of periodic files', () => {
     expect(schedule.waitMs()).toBe(50 / SHARE);
   });
 
+  it('asks for no longer wait than a timer can hold, however small its share', () => {
+    let wall = 0;
+    const clock = { wallMs: () => wall, cpuMs: () => wall };
+    const schedule = new WriteSchedule({ periodMs: 60_000, share: () => 1e-9, clock });
+    schedule.run(() => {
+      wall += 50;
+    });
+    const longest = 2 ** 31 - 1;
+    for (const passed of [0, 1e9, 1e10]) {
+      wall += passed;
+      expect(schedule.waitMs()).toBeGreaterThan(0);
+      expect(Math.ceil(schedule.waitMs())).toBeLessThan(longest);
+    }
+  });
+
   it('keeps within its share of CPU time, which an app that idles uses little of', () => {
     const [load, fileMs] = [0.2, 20];
     const some = gaps(files({ periodMs: 10_000, load, fileMs, forMs: 1e6 }));
