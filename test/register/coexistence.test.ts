@@ -166,11 +166,11 @@ describe('where rolp cannot work, it says so in one line and the app runs on', (
            process.stdin.once('data', () => { fs.rmSync('rolp-profiles'); process.stdin.destroy(); });
          })`,
       ),
-      // The whole budget: else what a file costs puts the next one off by seconds, and no second is due before the end.
+      // An app that idles is written after ten periods, however little CPU time it uses; with so much budget not later.
       env: { ROLP_REPORT_PERIOD: '0.05', ROLP_BUDGET: '100', ROLP_QUIET: '1' },
       whenReady: (child) => {
         // Some more periods after the first word, in which a second could be said.
-        child.stderr!.once('data', () => setTimeout(() => child.stdin!.write('mend'), 300));
+        child.stderr!.once('data', () => setTimeout(() => child.stdin!.write('mend'), 1500));
         child.stdin!.write('break');
       },
     });
