@@ -1,6 +1,6 @@
 import type { StructuredDecoder } from './structured-decoder.js';
 import type { StructuredEncoder } from './structured-encoder.js';
-import { decodeLatin1, putLatin1, WIDE } from './text.js';
+import { appendLatin1, decodeLatin1, putLatin1 } from './text.js';
 import type { ByteWriter } from './writer.js';
 
 const { getPrototypeOf } = Object;
@@ -214,11 +214,7 @@ function writeField(encoder: StructuredEncoder, kind: number, value: unknown, at
 function writeShort(out: ByteWriter, value: string, at: number): boolean {
   if (value.length > MAX_TEXT) return false;
   out.u8[at] = value.length;
-  out.ensure(value.length);
-  const end = putLatin1(value, out, out.length);
-  if (end === WIDE) return false;
-  out.length = end;
-  return true;
+  return appendLatin1(value, out);
 }
 
 function readField(decoder: StructuredDecoder, kind: number, at: number): unknown {

@@ -29,7 +29,7 @@ const INTERNED_MASK = 1023;
 export function writeText(text: string, out: ByteWriter): number {
   const length = text.length;
   if (length <= LOOP_CHARS) {
-    return writeByLoop(text, out) ? LATIN1 : writeUtf16(text, out);
+    return appendLatin1(text, out) ? LATIN1 : writeUtf16(text, out);
   }
   out.ensure(length * 3);
   const written = utf8Write.call(out.u8, text, out.length, length * 3);
@@ -43,9 +43,10 @@ export function writeText(text: string, out: ByteWriter): number {
   return UTF8;
 }
 
-function writeByLoop(text: string, out: ByteWriter): boolean {
+/** Appends `text` as Latin-1; false, and what was written is void, if it is not. */
+export function appendLatin1(text: string, out: ByteWriter): boolean {
   out.ensure(text.length);
-  const end = putByLoop(text, out, out.length);
+  const end = putLatin1(text, out, out.length);
   if (end === WIDE) return false;
   out.length = end;
   return true;
