@@ -318,6 +318,12 @@ export class HeapCore {
     this.step(this.config.stepBudgetMs, this.space.regionUnits);
   }
 
+  /** Begins to sweep what a release that began at `startMs` has left, as far as a step would. */
+  sweepAfterRelease(startMs: number): void {
+    if (this.space.condemnedCount === 0) return;
+    this.sweeper.sweepUntil(startMs + this.config.stepBudgetMs, this.space.regionUnits);
+  }
+
   /** Sweeps (`mostSwept` units) and evacuates for up to `budgetMs`. @returns whether there is more to do. */
   step(budgetMs: number, mostSwept: number = Number.POSITIVE_INFINITY): boolean {
     const startMs = this.pauses.start();

@@ -242,8 +242,7 @@ export class GenerationalHeap extends BlockHeap {
       this.core.sites.chosen.fill(0);
       if (this.#current === generation) this.#setCurrent(1 as Generation);
     }
-    if (this.core.space.condemnedCount !== 0)
-      core.sweeper.sweepUntil(startMs + core.config.stepBudgetMs, core.space.regionUnits);
+    core.sweepAfterRelease(startMs);
     this.pauses.record('release', startMs);
   }
 
@@ -306,9 +305,7 @@ export class GenerationalHeap extends BlockHeap {
     this.releases++;
     const startMs = this.pauses.start();
     this.core.sweeper.condemn(region, true);
-    if (this.core.space.condemnedCount !== 0) {
-      this.core.sweeper.sweepUntil(startMs + this.core.config.stepBudgetMs, this.core.space.regionUnits);
-    }
+    this.core.sweepAfterRelease(startMs);
     this.pauses.record('release', startMs);
   }
 
