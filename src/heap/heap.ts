@@ -183,7 +183,7 @@ export class GenerationalHeap extends BlockHeap {
 
   #setCurrent(generation: Generation): void {
     // What is current by hand comes before what a policy says, and the other way round.
-    if ((generation === 1) !== (this.#current === 1)) this.core.sites.chosen.fill(0);
+    if ((generation === 1) !== (this.#current === 1)) this.core.sites.reconsiderAll();
     this.#current = generation;
     if (this.#static) this.core.hot.words[CURRENT] = generation;
   }
@@ -202,7 +202,7 @@ export class GenerationalHeap extends BlockHeap {
     this.#indexOf(generation);
     if (this.#scope === null) {
       this.#scope = new AsyncLocalStorage<Generation>();
-      this.core.sites.chosen.fill(0);
+      this.core.sites.reconsiderAll();
       this.#choosePerBlock();
     }
     return this.#scope.run(generation as Generation, fn);
@@ -239,7 +239,7 @@ export class GenerationalHeap extends BlockHeap {
     if (ends) {
       this.core.generations.close(g);
       this.core.vacators.delete(g);
-      this.core.sites.chosen.fill(0);
+      this.core.sites.reconsiderAll();
       if (this.#current === generation) this.#setCurrent(1 as Generation);
     }
     core.sweepAfterRelease(startMs);
@@ -431,7 +431,7 @@ export class GenerationalHeap extends BlockHeap {
       }
     }
     this.core.lives.policy = policy;
-    this.core.sites.chosen.fill(0);
+    this.core.sites.reconsiderAll();
     if (policy !== null) this.#choosePerBlock();
   }
 

@@ -116,7 +116,7 @@ export class Lives {
   /** A policy that throws must not take its host down: it is uninstalled. */
   dropPolicy(error: unknown): void {
     this.policy = null;
-    this.#core.sites.chosen.fill(0);
+    this.#core.sites.reconsiderAll();
     warnOnce(
       'ROLP_HEAP_POLICY',
       `the placement policy threw and was uninstalled; blocks go to their site's or the current generation: ${error}`,

@@ -41,6 +41,11 @@ export class SiteTable {
     return this.names.length;
   }
 
+  /** Allocations of all sites ask for their generation again. */
+  reconsiderAll(): void {
+    this.chosen.fill(0);
+  }
+
   /** The id of `name`. Past 4096 names, or past the budget, all further names share id 0. */
   intern(name: string): SiteId {
     const known = this.#ids.get(name);
