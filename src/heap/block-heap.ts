@@ -97,7 +97,7 @@ export abstract class BlockHeap extends AddressedBlocks {
    */
   resize(ref: number, byteLength: number): void {
     const old = this.addressOf(ref);
-    const to = this.#placer.place(byteLength, this.generationAt(old), this.siteAt(old), false);
+    const to = this.#placer.placeMoving(byteLength, this.generationAt(old), this.siteAt(old), false);
     // Making room may have moved the block, or a pressure hook may have freed it.
     const from = this.#calls.find(ref) as Address;
     this.#wordsOf(to)[this.#headerWord(to)] = ref;

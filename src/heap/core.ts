@@ -14,6 +14,7 @@ import { PauseLog } from './pauses.js';
 import {
   CONDEMNED,
   DESTINATION,
+  FIXED,
   FRAGMENTED,
   HUMONGOUS,
   HUMONGOUS_REST,
@@ -95,11 +96,23 @@ export class HeapCore {
   /** Gives generation `g` a fresh allocation region. @throws HeapFullError */
   openRegion(g: number, askedBytes: number): void {
     if (this.#reopen(g)) return;
+    const { generations } = this;
+    const generation = generations.id(g);
     const region = this.room.takeRegion(askedBytes);
+    this.#checkOutlived(generation, g, region, 1);
     this.retire(g);
-    this.#enter(region, g, OPEN, 1);
-    this.generations.setTop(g, region << this.space.regionShift);
-    this.generations.setEnd(g, (region << this.space.regionShift) + this.space.regionUnits);
+    const isFixed = generations.isFixed(g);
+    this.#enter(region, g, isFixed ? FIXED : OPEN, 1);
+    // Placed blocks have no header before them, and address 0 is to name none.
+    generations.setTop(g, isFixed && region === 0 ? 1 : region << this.space.regionShift);
+    generations.setEnd(g, (region << this.space.regionShift) + this.space.regionUnits);
+  }
+
+  /** A pressure hook, asked for room, may have released the generation that the room is for. */
+  #checkOutlived(generation: number, g: number, first: number, count: number): void {
+    if (this.generations.id(g) === generation) return;
+    for (let r = first; r < first + count; r++) this.space.giveRegion(r, this.cycle);
+    throw this.noGeneration(generation);
   }
 
   /** Starts an allocation region in which all have died over again, without a way through the free list. */
@@ -159,7 +172,8 @@ export class HeapCore {
     generations.setTop(g, 0);
     generations.setEnd(g, 0);
     generations.bytesAllocated[g]! += used * this.memory.unitBytes;
-    this.#settle(region, used, generations.liveLimit[g]!);
+    if (generations.isFixed(g)) space.used[region] = used;
+    else this.#settle(region, used, generations.liveLimit[g]!);
   }
 
   retireDestination(g: number): void {
@@ -244,7 +258,9 @@ export class HeapCore {
     const units = Math.ceil(askedBytes / this.memory.unitBytes);
     if (units > 0x7fffffff) throw this.room.full(askedBytes, 'a humongous block');
     const count = Math.ceil(units / space.regionUnits);
+    const generation = this.generations.id(g);
     const first = this.room.takeRun(count, askedBytes);
+    this.#checkOutlived(generation, g, first, count);
     this.#enter(first, g, HUMONGOUS, count);
     for (let r = first + 1; r < first + count; r++) {
       space.state[r] = HUMONGOUS_REST;
@@ -255,6 +271,35 @@ export class HeapCore {
     space.pad[first] = units * this.memory.unitBytes - askedBytes;
     this.generations.bytesAllocated[g]! += units * this.memory.unitBytes;
     return (first << space.regionShift) as Address;
+  }
+
+  /**
+   * Takes adjacent regions of the fixed generation `g` for one block of `units`. Each is a region like others: they only
+   * go together. @throws HeapFullError
+   */
+  openFixedRun(g: number, units: number): Address {
+    const { space, generations, memory } = this;
+    const askedBytes = units * memory.unitBytes;
+    if (units > 0x7fffffff) throw this.room.full(askedBytes, 'a block');
+    const generation = generations.id(g);
+    const least = Math.ceil(units / space.regionUnits);
+    let count = least;
+    let first = this.room.takeRun(count, askedBytes);
+    // Address 0 is to name no block: one unit more, where there is none to spare.
+    if (first === 0 && units === count * space.regionUnits) {
+      for (let r = first; r < first + count; r++) space.giveRegion(r, this.cycle);
+      first = this.room.takeRun(++count, askedBytes);
+    }
+    this.#checkOutlived(generation, g, first, count);
+    const skipped = first === 0 || count > least ? 1 : 0;
+    let left = units + skipped;
+    for (let r = first; r < first + count; r++) {
+      this.#enter(r, g, FIXED, 1);
+      space.used[r] = Math.min(left, space.regionUnits);
+      left -= space.regionUnits;
+    }
+    generations.bytesAllocated[g]! += (units + skipped) * memory.unitBytes;
+    return ((first << space.regionShift) + skipped) as Address;
   }
 
   humongousRegions(region: number): number {
@@ -285,6 +330,12 @@ export class HeapCore {
       return new StaleRefError(ref, 'its block was freed, or is of another heap; another block has its slot');
     }
     return new StaleRefError(ref, 'its block was freed or released, or is of another heap');
+  }
+
+  /** The error for a generation that takes no block which may move: it does not exist, or it is fixed. */
+  noMovingGeneration(generation: number): Error {
+    if (this.generations.indexOf(generation) === 0) return this.noGeneration(generation);
+    return new TypeError(`generation ${generation} is fixed: only heap.place puts blocks there`);
   }
 
   /** The error for a generation that does not exist. */

@@ -3,6 +3,7 @@ import {
   ABSENT,
   CONDEMNED,
   DESTINATION,
+  FIXED,
   FREE,
   HUMONGOUS,
   HUMONGOUS_REST,
@@ -15,7 +16,7 @@ import { heapStats, usedUnits } from './stats.js';
 const LINE = 64;
 const LEGEND =
   'one character a region: . free, - no memory, 0-9 live tenths, A allocation region, D evacuation\n' +
-  'destination, S evacuation source, H humongous (h its rest), x released, P pinned';
+  'destination, S evacuation source, F fixed, H humongous (h its rest), x released, P pinned';
 
 function mib(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 2 : 0)} MiB`;
@@ -37,6 +38,8 @@ function glyph(core: HeapCore, region: number): string {
       return 'S';
     case CONDEMNED:
       return 'x';
+    case FIXED:
+      return 'F';
     case HUMONGOUS:
       return 'H';
     case HUMONGOUS_REST:
@@ -62,7 +65,7 @@ export function describeRegions(core: HeapCore): string {
   for (const g of stats.generations) {
     if (g.regions === 0 && g.bytesAllocated === 0) continue;
     lines.push(
-      `generation ${g.generation} -> ${g.evacuateTo}: ${g.regions} regions (${g.fragmentedRegions} fragmented), ` +
+      `generation ${g.generation} ${g.fixed ? 'fixed' : `-> ${g.evacuateTo}`}: ${g.regions} regions (${g.fragmentedRegions} fragmented), ` +
         `${mib(g.liveBytes)} live; allocated ${mib(g.bytesAllocated)}, evacuated ${mib(g.bytesEvacuated)}, ` +
         `${g.regionsFreedWhole} regions freed whole, ${g.regionsEvacuated} evacuated`,
     );

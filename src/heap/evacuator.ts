@@ -286,7 +286,7 @@ export class Evacuator {
         core.addFreed(source, units);
         return true;
       }
-      to = generations.indexOf(chosen) || to;
+      to = generations.movingIndexOf(chosen) || to;
     }
     const address = this.#place(units, to, generations.evacuateTo[g]!);
     if (address === NONE) return false;

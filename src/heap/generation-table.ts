@@ -3,6 +3,9 @@ import { GENERATION_MASK, NUMBERED_GENERATIONS } from './layout.js';
 import { NONE } from './region-space.js';
 import type { Generation } from './types.js';
 
+/** `liveLimit` of a fixed generation: no region has as little in it, so that nothing takes one for fragmented. */
+export const NEVER_MOVES: number = -1;
+
 const BYTES_PER_GENERATION = 13 * 4 + 5 * 8;
 
 /** Counters of a generation since it was made. */
@@ -24,7 +27,9 @@ export interface GenerationCounters {
 export class GenerationTable {
   /**
    * What each allocation reads, four words a generation: its Generation (0 where there is none, negative once it has
-   * ended), then the allocation region's top and end, 0 without one. Another array once the table has grown.
+   * ended), then the allocation region's top and end, 0 without one. The end of a fixed generation's is negated: so
+   * the one comparison that `allocate` makes anyway keeps it out of there, and `place` out of all others. Another array
+   * once the table has grown.
    */
   rows: Int32Array = new Int32Array(0);
   /** The top and end of the evacuation destination. */
@@ -36,7 +41,7 @@ export class GenerationTable {
   regions: Int32Array = new Int32Array(0);
   /** Index of the generation that survivors move to. */
   evacuateTo: Int32Array = new Int32Array(0);
-  /** A retired region with at most this many live units is fragmented. */
+  /** A retired region with at most this many live units is fragmented. NEVER_MOVES: the generation is fixed. */
   liveLimit: Int32Array = new Int32Array(0);
   /** Cycles from its opening for which a fragmented region is left alone while there is room. */
   waitCycles: Int32Array = new Int32Array(0);
@@ -103,11 +108,16 @@ export class GenerationTable {
 
   /** One past the last address of the allocation region. */
   end(index: number): number {
-    return this.rows[(index << 2) + 2]!;
+    return Math.abs(this.rows[(index << 2) + 2]!);
   }
 
   setEnd(index: number, address: number): void {
-    this.rows[(index << 2) + 2] = address;
+    this.rows[(index << 2) + 2] = this.isFixed(index) ? -address : address;
+  }
+
+  /** Whether the blocks of the generation at `index` never move. */
+  isFixed(index: number): boolean {
+    return this.liveLimit[index] === NEVER_MOVES;
   }
 
   #resize(capacity: number): void {
@@ -143,6 +153,12 @@ export class GenerationTable {
   indexOf(generation: number): number {
     const index = generation & GENERATION_MASK;
     return generation > 0 && this.id(index) === generation ? index : 0;
+  }
+
+  /** As `indexOf`, but 0 for a fixed generation too: for blocks that may move. */
+  movingIndexOf(generation: number): number {
+    const index = this.indexOf(generation);
+    return this.isFixed(index) ? 0 : index;
   }
 
   /** Makes an anonymous generation. @returns 0 if the budget does not hold a larger table. */

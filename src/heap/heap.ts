@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect } from 'node:util';
-import { checkFunction, checkInteger, checkNumber } from '../base/index.js';
+import { checkBoolean, checkFunction, checkInteger, checkNumber } from '../base/index.js';
 import { BlockHeap } from './block-heap.js';
 import { channels } from './channels.js';
 import { describeRegions } from './describe.js';
+import { NEVER_MOVES } from './generation-table.js';
 import { CURRENT } from './hot-words.js';
 import { HEADER_BYTES } from './layout.js';
 import type { HeapOptions } from './options.js';
@@ -20,6 +21,11 @@ import {
 import { verifyHeap } from './verify.js';
 
 export interface GenerationOptions {
+  /**
+   * Whether its blocks never move: they are placed by `heap.place`, which returns their address, and die only with the
+   * generation, which then has nothing to sweep. Nothing else can be asked of it. Default false.
+   */
+  readonly fixed?: boolean;
   /** The generation that survivors of fragmented regions move to. */
   readonly evacuateTo?: number;
   /** Live share under which a region is fragmented, 0 to 0.95; 0: never evacuated by the heap itself. */
@@ -91,7 +97,7 @@ export class GenerationalHeap extends BlockHeap {
     const { generations, lives } = this.core;
     try {
       const steady = lives.policy?.steadyGeneration?.(site as SiteId) ?? 0;
-      return generations.indexOf(steady) !== 0 ? (steady as Generation) : 0;
+      return generations.movingIndexOf(steady) !== 0 ? (steady as Generation) : 0;
     } catch (error) {
       lives.dropPolicy(error);
       return 0;
@@ -117,7 +123,7 @@ export class GenerationalHeap extends BlockHeap {
     try {
       const chosen = lives.policy.generationFor(site as SiteId, byteLength, ttlMs);
       this.placementKey = 0;
-      if (generations.indexOf(chosen) !== 0) return chosen as Generation;
+      if (generations.movingIndexOf(chosen) !== 0) return chosen as Generation;
     } catch (error) {
       lives.dropPolicy(error);
     }
@@ -131,15 +137,35 @@ export class GenerationalHeap extends BlockHeap {
    * call does not make it current.
    */
   newGeneration(options: GenerationOptions = {}): Generation {
+    if (checkBoolean('newGeneration.fixed', options.fixed ?? false)) return this.#newFixed(options);
     const { config } = this.core;
-    const evacuateTo = this.#indexOf(options.evacuateTo ?? PERMANENT_GENERATION);
+    const evacuateTo = this.#movingIndexOf(options.evacuateTo ?? PERMANENT_GENERATION);
     const limit = this.#liveLimit('newGeneration', options.liveThreshold ?? config.liveThreshold);
     const waitCycles = this.#waitCycles('newGeneration', options.waitCycles ?? 0);
-    const generation = this.core.generations.add(evacuateTo, limit);
-    if (generation === 0) throw this.core.room.full(this.core.generations.bytes, 'the generation table');
+    const generation = this.#addGeneration(evacuateTo, limit);
     const g = this.core.generations.indexOf(generation);
     this.core.generations.waitCycles[g] = waitCycles;
     if (options.vacate !== undefined) this.core.vacators.set(g, options.vacate);
+    return generation;
+  }
+
+  #newFixed(options: GenerationOptions): Generation {
+    for (const name of ['evacuateTo', 'liveThreshold', 'waitCycles', 'vacate'] as const) {
+      if (options[name] !== undefined) {
+        throw new TypeError(`newGeneration.${name}: blocks of a fixed generation never move`);
+      }
+    }
+    const generation = this.#addGeneration(PERMANENT_GENERATION, NEVER_MOVES);
+    const g = this.core.generations.indexOf(generation);
+    this.core.generations.evacuateTo[g] = g;
+    return generation;
+  }
+
+  /** @throws HeapFullError */
+  #addGeneration(evacuateTo: number, liveLimit: number): Generation {
+    const { generations, room } = this.core;
+    const generation = generations.add(evacuateTo, liveLimit);
+    if (generation === 0) throw room.full(generations.bytes, 'the generation table');
     this.refresh();
     return generation;
   }
@@ -153,11 +179,20 @@ export class GenerationalHeap extends BlockHeap {
     return checkInteger(`${call}.waitCycles`, cycles, 0, 2 ** 30);
   }
 
-  /** Changes where a generation evacuates to, or when. @throws RangeError before anything is changed. */
+  /**
+   * Changes where a generation evacuates to, or when.
+   *
+   * @throws RangeError, or TypeError for a fixed generation, before anything is changed.
+   */
   configureGeneration(generation: number, options: GenerationOptions): void {
-    const g = this.#indexOf(generation);
+    const g = this.#movingIndexOf(generation);
+    if (options.fixed !== undefined) {
+      throw new TypeError(
+        'configureGeneration.fixed: newGeneration makes fixed generations, and they stay so',
+      );
+    }
     const { evacuateTo, liveLimit, waitCycles } = this.core.generations;
-    const to = options.evacuateTo === undefined ? evacuateTo[g]! : this.#indexOf(options.evacuateTo);
+    const to = options.evacuateTo === undefined ? evacuateTo[g]! : this.#movingIndexOf(options.evacuateTo);
     const limit =
       options.liveThreshold === undefined
         ? liveLimit[g]!
@@ -176,7 +211,7 @@ export class GenerationalHeap extends BlockHeap {
 
   /** Makes `generation` current: within `runInGeneration` for the rest of that scope, else for the heap. */
   setGeneration(generation: number): void {
-    this.#indexOf(generation);
+    this.#movingIndexOf(generation);
     if (this.#scope?.getStore() !== undefined) this.#scope.enterWith(generation as Generation);
     else this.#setCurrent(generation as Generation);
   }
@@ -199,7 +234,7 @@ export class GenerationalHeap extends BlockHeap {
    * AsyncLocalStorage, which makes promise code about 2.5 times slower on Node 20 and 22 (not on 24).
    */
   runInGeneration<T>(generation: number, fn: () => T): T {
-    this.#indexOf(generation);
+    this.#movingIndexOf(generation);
     if (this.#scope === null) {
       this.#scope = new AsyncLocalStorage<Generation>();
       this.core.sites.reconsiderAll();
@@ -208,9 +243,13 @@ export class GenerationalHeap extends BlockHeap {
     return this.#scope.run(generation as Generation, fn);
   }
 
-  /** Retires the generation's allocation region and evacuates its fragmented regions now, whatever it takes. */
+  /**
+   * Retires the generation's allocation region and evacuates its fragmented regions now, whatever it takes. Of a fixed
+   * generation, in which nothing is dead, there is nothing to collect.
+   */
   collectGeneration(generation: number): void {
     const g = this.#indexOf(generation);
+    if (this.core.generations.isFixed(g)) return;
     this.core.generations.epoch[g]!++;
     const startMs = this.pauses.start();
     this.core.retire(g);
@@ -221,7 +260,8 @@ export class GenerationalHeap extends BlockHeap {
   /**
    * Frees everything in the generation: every ref into it is stale at once. An anonymous generation ends with
    * it, unless `keep`. Cost: O(regions), plus O(blocks) where owners are told; the refs' slots are swept later, in
-   * steps.
+   * steps. Of a fixed generation the memory is free at once: no address in it may be used any more (debug mode has
+   * poisoned what lies there).
    *
    * @param options.tellOwners false if those who own blocks in it have let go of them by themselves. Default true.
    * @throws Error if blocks in it are pinned.
@@ -249,6 +289,13 @@ export class GenerationalHeap extends BlockHeap {
   #indexOf(generation: number): number {
     const g = this.core.generations.indexOf(generation);
     if (g === 0) throw this.core.noGeneration(generation);
+    return g;
+  }
+
+  /** The index of a generation for blocks that may move. */
+  #movingIndexOf(generation: number): number {
+    const g = this.core.generations.movingIndexOf(generation);
+    if (g === 0) throw this.core.noMovingGeneration(generation);
     return g;
   }
 
@@ -410,7 +457,7 @@ export class GenerationalHeap extends BlockHeap {
     const id = this.core.sites.intern(name);
     this.refresh();
     if (options.generation !== undefined) {
-      this.#indexOf(options.generation);
+      this.#movingIndexOf(options.generation);
       this.core.sites.generations[id] = options.generation;
       this.core.sites.chosen[id] = 0;
       this.#choosePerBlock();

@@ -1,6 +1,7 @@
 import type { HeapCore } from './core.js';
 import { HEADER_BYTES, HUMONGOUS_SIZE, isHumongous, rawBytes, SIZE_MASK, STAMP_BYTES } from './layout.js';
-import { CONDEMNED, DESTINATION, FRAGMENTED, HUMONGOUS, OPEN, RETIRED } from './region-space.js';
+import { CONDEMNED, FIXED, FRAGMENTED, HUMONGOUS, RETIRED } from './region-space.js';
+import { usedUnits } from './stats.js';
 import type { Address, RegionIndex } from './types.js';
 
 /**
@@ -88,13 +89,7 @@ export class OwnedRegions {
 
   /** One past the last unit handed out in a region so far. */
   end(region: RegionIndex): number {
-    const { space, generations } = this.#core;
-    const start = region << space.regionShift;
-    const state = space.state[region];
-    const g = space.generation[region]!;
-    if (state === OPEN) return generations.top(g);
-    if (state === DESTINATION) return generations.destinationTop[g]!;
-    return start + space.used[region]!;
+    return this.start(region) + usedUnits(this.#core, region);
   }
 
   /** Live bytes, headers included, of a region in any state. */
@@ -131,10 +126,11 @@ export class OwnedRegions {
     pauses.record('release', startMs);
   }
 
-  /** The first live block of `region` at or after `address`, or -1. Cost: O(dead blocks between). */
+  /** The first live block of `region` at or after `address`, or -1; fixed ones are not walked. Cost: O(dead blocks between). */
   nextLive(region: RegionIndex, address: number): Address | -1 {
     const core = this.#core;
     const { memory, space } = core;
+    if (space.state[region] === FIXED) return -1;
     const end = this.end(region);
     if (space.state[region] === HUMONGOUS) {
       const start = this.start(region);

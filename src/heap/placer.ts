@@ -17,6 +17,8 @@ export class Placer {
   readonly #core: HeapCore;
   /** The longest block that is not humongous, payload only. */
   readonly maxSmall: number;
+  /** The longest placed block that goes into a region with others: as with allocated ones, about half a region. */
+  readonly maxPlaced: number;
   /** Whether the heap poisons or zeroes, so that every block comes through here. */
   readonly isCareful: boolean;
   /** Units to the end of the heap cycle, and to the next sample, as of when the fuse was set. */
@@ -31,6 +33,7 @@ export class Placer {
     const { config, hot } = core;
     this.#core = core;
     this.maxSmall = core.maxSmall;
+    this.maxPlaced = config.regionBytes / 2;
     this.isCareful = config.debug || config.zeroFill;
     if (this.isCareful) {
       hot.words[CONDEMNED_COUNT] = CAREFUL;
@@ -48,10 +51,10 @@ export class Placer {
    *
    * @param slot whether it is to have a ref: then the handle table is ready afterwards.
    */
-  place(byteLength: number, gen: number, site: number, slot: boolean): Address {
+  placeMoving(byteLength: number, gen: number, site: number, slot: boolean): Address {
     const core = this.#core;
-    const g = core.generations.indexOf(gen);
-    if (g === 0) throw core.noGeneration(gen);
+    const g = core.generations.movingIndexOf(gen);
+    if (g === 0) throw core.noMovingGeneration(gen);
     if (!(Number.isInteger(site) && site >= 0 && site < core.sites.count)) {
       throw new RangeError(`there is no site ${site}: name sites by heap.site(name)`);
     }
@@ -73,6 +76,45 @@ export class Placer {
     core.memory.i32[address >>> core.memory.slabShift]![at + 1] = word1;
     if (sampled) core.lives.stamp(address, units, site as SiteId, g, byteLength);
     if (this.isCareful) this.#prepare(at, address, byteLength);
+    return address;
+  }
+
+  /** Places a block in a fixed generation; see `AddressedBlocks.place`. */
+  placeFixed(byteLength: number, gen: number): Address {
+    const core = this.#core;
+    const { generations, memory } = core;
+    const g = generations.indexOf(gen);
+    if (g === 0) throw core.noGeneration(gen);
+    if (!generations.isFixed(g)) {
+      throw new TypeError(
+        `generation ${gen} is not fixed: heap.place needs one made by newGeneration({ fixed: true })`,
+      );
+    }
+    checkInteger('byteLength', byteLength, 0, 2 ** 38);
+    // No two blocks have the same address.
+    const units = Math.max(1, Math.ceil(byteLength / memory.unitBytes));
+    const address = byteLength > this.maxPlaced ? this.#placeRun(units, g) : this.#bump(units, g);
+    if (core.config.zeroFill) {
+      const start = (address & memory.slabMask) << memory.unitShift;
+      memory.u8[address >>> memory.slabShift]!.fill(0, start, start + byteLength);
+    }
+    return address;
+  }
+
+  #bump(units: number, g: number): Address {
+    const { generations } = this.#core;
+    this.#ensureRoom(units, g, false);
+    // A sampled block is as any other here: it has no site, and dies with all others.
+    this.#burn(units);
+    const address = generations.top(g) as Address;
+    generations.setTop(g, address + units);
+    return address;
+  }
+
+  #placeRun(units: number, g: number): Address {
+    this.#core.stepIfWanted();
+    const address = this.#core.openFixedRun(g, units);
+    this.#burn(units);
     return address;
   }
 
@@ -100,8 +142,8 @@ export class Placer {
   /** Sees to it that `move` finds room for a block of `byteLength` bytes, with its stamp if it has one. */
   makeRoom(gen: number, byteLength: number): void {
     const core = this.#core;
-    const g = core.generations.indexOf(gen);
-    if (g === 0) throw core.noGeneration(gen);
+    const g = core.generations.movingIndexOf(gen);
+    if (g === 0) throw core.noMovingGeneration(gen);
     if (byteLength <= this.maxSmall) this.#ensureRoom(core.blockUnits(byteLength | STAMPED), g, false);
   }
 
@@ -109,8 +151,8 @@ export class Placer {
   move(address: Address, gen: number): Address {
     const core = this.#core;
     const { space, generations, memory } = core;
-    const g = generations.indexOf(gen);
-    if (g === 0) throw core.noGeneration(gen);
+    const g = generations.movingIndexOf(gen);
+    if (g === 0) throw core.noMovingGeneration(gen);
     const region = address >>> space.regionShift;
     const i32 = memory.i32[address >>> memory.slabShift]!;
     const at = this.#headerWord(address);

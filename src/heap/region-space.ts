@@ -21,6 +21,8 @@ export const SOURCE = 6;
 export const CONDEMNED = 7;
 export const HUMONGOUS = 8;
 export const HUMONGOUS_REST = 9;
+/** Of a fixed generation, whether full, its allocation region, or one of several under a long block. Never walked. */
+export const FIXED = 10;
 
 /** `trip` of a region that is not retired: no count of freed units reaches it. */
 export const NEVER = 0x7fffffff;

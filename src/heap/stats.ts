@@ -5,6 +5,7 @@ import {
   ABSENT,
   CONDEMNED,
   DESTINATION,
+  FIXED,
   FRAGMENTED,
   FREE,
   HUMONGOUS,
@@ -24,7 +25,10 @@ export interface HeapBytes {
 
 export interface GenerationStats extends GenerationCounters {
   readonly generation: Generation;
+  /** Of a fixed generation, itself. */
   readonly evacuateTo: Generation;
+  /** Whether its blocks never move. */
+  readonly fixed: boolean;
   readonly epoch: number;
   readonly regions: number;
   readonly fragmentedRegions: number;
@@ -66,8 +70,10 @@ export function usedUnits(core: HeapCore, region: number): number {
   const { space, generations } = core;
   const g = space.generation[region]!;
   const start = region << space.regionShift;
-  if (space.state[region] === OPEN) return generations.top(g) - start;
-  if (space.state[region] === DESTINATION) return generations.destinationTop[g]! - start;
+  const state = space.state[region];
+  if (state === OPEN) return generations.top(g) - start;
+  if (state === FIXED && generations.end(g) === start + space.regionUnits) return generations.top(g) - start;
+  if (state === DESTINATION) return generations.destinationTop[g]! - start;
   return space.used[region]!;
 }
 
@@ -105,6 +111,7 @@ function generationStats(core: HeapCore, g: number): GenerationStats {
   return {
     generation: generations.id(g),
     evacuateTo: generations.id(generations.evacuateTo[g]!),
+    fixed: generations.isFixed(g),
     epoch: generations.epoch[g]!,
     regions,
     fragmentedRegions,

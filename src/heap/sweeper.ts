@@ -1,7 +1,16 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
 import { isHumongous, OWNER_SHIFT } from './layout.js';
-import { CONDEMNED, FRAGMENTED, HAS_OWNED, HUMONGOUS, NONE, PIN_MASK, UNTOLD } from './region-space.js';
+import {
+  CONDEMNED,
+  FIXED,
+  FRAGMENTED,
+  HAS_OWNED,
+  HUMONGOUS,
+  NONE,
+  PIN_MASK,
+  UNTOLD,
+} from './region-space.js';
 import type { Address, Ref } from './types.js';
 
 /** Blocks swept between two looks at the clock: some tens of microseconds, where a region's take a millisecond. */
@@ -70,6 +79,11 @@ export class Sweeper {
     if (!tell) space.pins[region]! |= UNTOLD;
     if (space.state[region] === HUMONGOUS) {
       this.#endHumongous((region << space.regionShift) as Address);
+      core.freeRegion(region, false);
+      return bytes;
+    }
+    // No ref leads into it: there is nothing to sweep.
+    if (space.state[region] === FIXED) {
       core.freeRegion(region, false);
       return bytes;
     }

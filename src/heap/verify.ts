@@ -7,10 +7,12 @@ import {
   ABSENT,
   CONDEMNED,
   DESTINATION,
+  FIXED,
   FRAGMENTED,
   FREE,
   HUMONGOUS,
   HUMONGOUS_REST,
+  NEVER,
   NONE,
   OPEN,
   PIN_MASK,
@@ -41,11 +43,12 @@ export function verifyHeap(core: HeapCore): void {
 
 function checkRegions(core: HeapCore): void {
   const { space } = core;
-  const counts = new Array<number>(10).fill(0);
+  const counts = new Array<number>(FIXED + 1).fill(0);
   for (let r = 0; r < space.capacity; r++) {
     const place = (): string => `region ${r}`;
     const state = space.state[r]!;
     counts[state]!++;
+    if (state === FIXED) checkFixed(core, r, place);
     if (state === RETIRED || state === FRAGMENTED || state === SOURCE) {
       const live = space.used[r]! - space.freed[r]!;
       const pinned = (space.pins[r]! & PIN_MASK) !== 0;
@@ -72,6 +75,16 @@ function checkRegions(core: HeapCore): void {
   }
 }
 
+function checkFixed(core: HeapCore, r: number, place: () => string): void {
+  const { space, generations } = core;
+  const used = usedUnits(core, r);
+  check(generations.isFixed(space.generation[r]!), place, 'it is fixed, but not its generation');
+  check(used > 0 && used <= space.regionUnits, place, `${used} units of it are placed`);
+  check(space.freed[r] === 0, place, 'blocks have died in a fixed region');
+  check(space.trip[r] === NEVER, place, 'a fixed region has a trip');
+  check(space.pins[r] === 0, place, 'a fixed region is pinned, or has owners');
+}
+
 function checkLists(core: HeapCore): void {
   const { space, generations } = core;
   let listed = 0;
@@ -86,6 +99,11 @@ function checkLists(core: HeapCore): void {
       const state = space.state[r]!;
       check(state > FREE && state !== CONDEMNED && state !== HUMONGOUS_REST, place, `its state is ${state}`);
       check(generations.id(g) > 0, place, 'the generation has ended');
+      check(
+        (state === FIXED) === generations.isFixed(g),
+        place,
+        `its state is ${state}, its generation's is other`,
+      );
       listed++;
       regions += state === HUMONGOUS ? core.humongousRegions(r) : 1;
       before = r;
@@ -112,7 +130,7 @@ function checkAllocationRegions(core: HeapCore): void {
   let found = 0;
   for (let g = 1; g < generations.count; g++) {
     const ends = [
-      [generations.top(g), generations.end(g), OPEN],
+      [generations.top(g), generations.end(g), generations.isFixed(g) ? FIXED : OPEN],
       [generations.destinationTop[g]!, generations.destinationEnd[g]!, DESTINATION],
     ] as const;
     for (const [top, end, state] of ends) {
@@ -123,7 +141,7 @@ function checkAllocationRegions(core: HeapCore): void {
       check(start % space.regionUnits === 0, place, `its end ${end} is no region's end`);
       check(top >= start && top <= end, place, `${top} is outside of region ${region}`);
       check(space.state[region] === state, place, `region ${region} is in state ${space.state[region]}`);
-      found++;
+      if (state !== FIXED) found++;
     }
   }
   let expected = 0;
@@ -144,7 +162,7 @@ function walkBlocks(core: HeapCore): number {
   for (let r = 0; r < space.top; r++) {
     const state = space.state[r]!;
     if (state === HUMONGOUS) handled += checkHumongous(core, r);
-    else if (state > FREE && state !== HUMONGOUS_REST) handled += walkRegion(core, r);
+    else if (state > FREE && state !== HUMONGOUS_REST && state !== FIXED) handled += walkRegion(core, r);
   }
   return handled;
 }
