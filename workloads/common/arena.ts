@@ -77,10 +77,14 @@ export class ArenaHeap {
   }
 }
 
+/** What a group that has located nothing yet looks at: an array made for each would be V8's to collect. */
+const NO_WORDS = new Int32Array(0);
+const NO_DOUBLES = new Float64Array(0);
+
 /** A group's runs of words, each a block of the heap; a run's name is its ref. */
 export class ArenaWords implements WordStore {
-  words: Int32Array = new Int32Array(0);
-  doubles: Float64Array = new Float64Array(0);
+  words: Int32Array = NO_WORDS;
+  doubles: Float64Array = NO_DOUBLES;
   readonly generation: Generation | undefined;
   readonly #arena: ArenaHeap;
   readonly #site: SiteId;

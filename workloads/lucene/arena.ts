@@ -1,11 +1,10 @@
 import { ArenaHeap, ArenaHome, type ArenaWords, type EndedGroup, type Placement } from '../common/index.js';
 import { BUFFER_LEVEL } from './engine.js';
-import type { PostingsHome } from './flat.js';
-import { type FlatSegment, NEXT } from './flat-segment.js';
-import { NONE } from './term-table.js';
+import type { SegmentHome } from './flat.js';
+import type { FlatSegment } from './flat-segment.js';
 
-/** The variants on rolp's heap: each posting a block, one group a RAM buffer and one a segment. */
-export class ArenaPostings extends ArenaHome implements PostingsHome<ArenaWords> {
+/** The variants on rolp's heap: each run a block, one group a RAM buffer and one a segment. */
+export class ArenaSegments extends ArenaHome implements SegmentHome<ArenaWords> {
   constructor(placement: Placement, maxBytes: number) {
     super(new ArenaHeap(placement, maxBytes));
   }
@@ -23,26 +22,20 @@ export class ArenaPostings extends ArenaHome implements PostingsHome<ArenaWords>
   }
 }
 
-/** Frees a segment's postings along its terms' lists. */
+/** Frees a segment's runs one by one. */
 class EndedSegment implements EndedGroup {
-  readonly #segment: FlatSegment<ArenaWords>;
-  #term = 0;
-  #posting = NONE;
+  readonly #words: ArenaWords;
+  readonly #runs: Iterator<number>;
 
   constructor(segment: FlatSegment<ArenaWords>) {
-    this.#segment = segment;
+    this.#words = segment.words;
+    this.#runs = segment.runs();
   }
 
   freeOne(): boolean {
-    const { terms, words } = this.#segment;
-    while (this.#posting === NONE) {
-      if (this.#term === terms.count) return false;
-      this.#posting = terms.first[this.#term++]!;
-    }
-    const posting = this.#posting;
-    const at = words.locate(posting);
-    this.#posting = words.words[at + NEXT]!;
-    words.free(posting);
+    const { done, value } = this.#runs.next();
+    if (done) return false;
+    this.#words.free(value);
     return true;
   }
 }

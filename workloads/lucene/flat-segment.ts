@@ -1,9 +1,10 @@
 import type { WordStore } from '../common/index.js';
+import { DocTable } from './doc-table.js';
 import type { SegmentInfo } from './engine.js';
-import { grown, NONE, TermTable } from './term-table.js';
+import { COUNT, FIRST, LAST, NONE, TermTable } from './term-table.js';
 
 /**
- * A posting's words: the term's next posting (0 for none), the document, how often the term is in it, and its
+ * A posting's words: the term's next posting (NONE for none), the document, how often the term is in it, and its
  * positions there.
  */
 export const NEXT = 0;
@@ -11,48 +12,35 @@ export const DOC = 1;
 export const FREQUENCY = 2;
 export const POSITIONS = 3;
 
-/** A segment in typed arrays, but for its postings, which lie in a word store of the variant's. */
+/** A segment as runs of words: postings, terms and documents lie in one store, which is the segment's own. */
 export class FlatSegment<W extends WordStore = WordStore> implements SegmentInfo {
   readonly level: number;
   readonly words: W;
-  readonly terms: TermTable;
-  docs = 0;
+  readonly terms: TermTable<W>;
+  readonly table: DocTable<W>;
   tokens = 0;
   postings = 0;
-  ids: Int32Array;
-  numbers: Int32Array;
-  lengths: Int32Array;
 
-  constructor(words: W, level: number, docs: number, terms: number, letters: number) {
+  /** @param terms expected, about */
+  constructor(words: W, level: number, terms: number) {
     this.words = words;
     this.level = level;
-    this.terms = new TermTable(terms, letters);
-    this.ids = new Int32Array(docs);
-    this.numbers = new Int32Array(docs);
-    this.lengths = new Int32Array(docs);
+    this.terms = new TermTable(words, terms);
+    this.table = new DocTable(words);
   }
 
-  /** Of all but the postings. */
-  get tableBytes(): number {
-    return 12 * this.ids.length + this.terms.bytes;
+  get docs(): number {
+    return this.table.count;
   }
 
   addDoc(id: number, number: number, length: number): void {
-    if (this.docs === this.ids.length) {
-      this.ids = grown(this.ids, this.docs * 2);
-      this.numbers = grown(this.numbers, this.docs * 2);
-      this.lengths = grown(this.lengths, this.docs * 2);
-    }
-    this.ids[this.docs] = id;
-    this.numbers[this.docs] = number;
-    this.lengths[this.docs] = length;
-    this.docs++;
+    this.table.add(id, number, length);
     this.tokens += length;
   }
 
   /** Puts a posting at the end of its term's list. */
   addPosting(term: number, doc: number, positions: Int32Array, frequency: number): void {
-    const { words, terms } = this;
+    const { words } = this;
     const posting = words.allocate(POSITIONS + frequency);
     const at = words.locate(posting);
     const own = words.words;
@@ -60,14 +48,42 @@ export class FlatSegment<W extends WordStore = WordStore> implements SegmentInfo
     own[at + DOC] = doc;
     own[at + FREQUENCY] = frequency;
     for (let i = 0; i < frequency; i++) own[at + POSITIONS + i] = positions[i]!;
-    if (terms.first[term] === NONE) {
-      terms.first[term] = posting;
-    } else {
-      const last = words.locate(terms.last[term]!);
-      words.words[last + NEXT] = posting;
-    }
-    terms.last[term] = posting;
-    terms.frequency[term]!++;
+    this.#append(term, posting);
     this.postings++;
+  }
+
+  #append(term: number, posting: number): void {
+    const { words } = this;
+    const at = words.locate(term);
+    const own = words.words;
+    const last = own[at + LAST]!;
+    own[at + LAST] = posting;
+    own[at + COUNT]!++;
+    if (last === NONE) {
+      own[at + FIRST] = posting;
+    } else {
+      const before = words.locate(last);
+      words.words[before + NEXT] = posting;
+    }
+  }
+
+  /** Every run of the segment. Each may be freed before the next is asked for. */
+  *runs(): Generator<number> {
+    const { words, terms, table } = this;
+    for (let term = terms.first; term !== NONE; ) {
+      const next = terms.next(term);
+      const at = words.locate(term);
+      let posting = words.words[at + FIRST]!;
+      yield term;
+      while (posting !== NONE) {
+        const run = posting;
+        const word = words.locate(run);
+        posting = words.words[word + NEXT]!;
+        yield run;
+      }
+      term = next;
+    }
+    yield* terms.directory;
+    yield* table.runs;
   }
 }

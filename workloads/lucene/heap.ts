@@ -186,6 +186,8 @@ function phraseScore(found: Posting[], terms: QueryTerm[], length: number, meanL
 class HeapRewrite extends SteppedRewrite<HeapSegment> {
   readonly output: HeapSegment;
   readonly #isLive: (doc: StoredDoc) => boolean;
+  /** For each input, its documents' new numbers; -1 for the dead. */
+  readonly #renumbered: Int32Array[];
   #lists: Iterator<[string, Posting[]]> | undefined;
   #list: [string, Posting[]] | undefined;
   #entry = 0;
@@ -194,17 +196,21 @@ class HeapRewrite extends SteppedRewrite<HeapSegment> {
     super(inputs);
     this.output = new HeapSegment(level);
     this.#isLive = isLive;
+    this.#renumbered = inputs.map((input) => new Int32Array(input.docs));
   }
 
-  protected copyDoc(input: HeapSegment, doc: number): number {
-    const stored = input.stored[doc]!;
-    if (!this.#isLive(stored)) return -1;
+  protected copyDoc(input: number, doc: number): void {
+    const stored = this.inputs[input]!.stored[doc]!;
+    if (!this.#isLive(stored)) {
+      this.#renumbered[input]![doc] = -1;
+      return;
+    }
     this.output.tokens += stored.length;
-    return this.output.stored.push(stored) - 1;
+    this.#renumbered[input]![doc] = this.output.stored.push(stored) - 1;
   }
 
-  protected copyPosting(input: HeapSegment, renumbered: Int32Array): boolean {
-    this.#lists ??= input.terms.entries();
+  protected copyPosting(input: number): boolean {
+    this.#lists ??= this.inputs[input]!.terms.entries();
     this.#list ??= this.#lists.next().value;
     if (this.#list === undefined) {
       this.#lists = undefined;
@@ -212,7 +218,7 @@ class HeapRewrite extends SteppedRewrite<HeapSegment> {
     }
     const [term, postings] = this.#list;
     const { doc, positions } = postings[this.#entry++]!;
-    const moved = renumbered[doc]!;
+    const moved = this.#renumbered[input]![doc]!;
     if (moved !== -1) this.output.add(term, { doc: moved, positions: positions.slice() });
     if (this.#entry === postings.length) {
       this.#list = undefined;

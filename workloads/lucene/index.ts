@@ -12,14 +12,14 @@ import {
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
-import { ArenaPostings } from './arena.js';
+import { ArenaSegments } from './arena.js';
 import { DEFAULT_POLICY, LuceneEngine, type LucenePolicy } from './engine.js';
 import { FlatStore } from './flat.js';
 import { LuceneFloor } from './floor.js';
 import { HeapStore } from './heap.js';
 import { MiniSearchEngine } from './minisearch.js';
 import { Requests } from './requests.js';
-import { TypedPostings } from './typed.js';
+import { TypedSegments } from './typed.js';
 
 export { LuceneEngine, type LucenePolicy } from './engine.js';
 export type { MiniSearchEngine } from './minisearch.js';
@@ -33,10 +33,10 @@ const HEAP_BYTES_PER_DOCUMENT = 1200;
 export const LUCENE_VARIANTS = ['heap', 'minisearch', 'typed', 'single', 'auto', 'arena', 'floor'] as const;
 
 /**
- * Bytes that a document's postings take at the worst moment, measured: a merge of nearly all, its inputs still
+ * Bytes of blocks for each document at the worst moment, measured: a merge of nearly all, its inputs still
  * there, and the dead ones among them.
  */
-const PEAK_BYTES_PER_DOCUMENT = 600;
+const PEAK_BYTES_PER_DOCUMENT = 750;
 
 /** What an operator would give the store: a quarter over what lives in it. The same for all placements. */
 function arenaBytes(documents: number): number {
@@ -56,11 +56,11 @@ export function openLucene(
     case 'minisearch':
       return new MiniSearchEngine(requests);
     case 'typed':
-      return new LuceneEngine(requests, new FlatStore(new TypedPostings(), documents), policy);
+      return new LuceneEngine(requests, new FlatStore(new TypedSegments(), documents), policy);
     case 'single':
     case 'auto':
     case 'arena': {
-      const home = new ArenaPostings(PLACEMENTS[variant], arenaBytes(documents));
+      const home = new ArenaSegments(PLACEMENTS[variant], arenaBytes(documents));
       return new LuceneEngine(requests, new FlatStore(home, documents), policy);
     }
     case 'floor':

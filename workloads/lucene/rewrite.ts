@@ -2,26 +2,24 @@ import type { Rewrite, SegmentInfo } from './engine.js';
 
 /**
  * A flush or merge, one document or posting a unit: first each input's documents are numbered anew, the dead
- * left out, then its postings copied. What a document and a posting are is the variant's.
+ * left out, then its postings copied. What a document and a posting are is the variant's, and where it
+ * remembers the new numbers.
  */
 export abstract class SteppedRewrite<S extends SegmentInfo> implements Rewrite<S> {
   readonly inputs: readonly S[];
   abstract readonly output: S;
-  /** For each input, its documents' new numbers; -1 for the dead. */
-  readonly #renumbered: Int32Array[];
   #copiesDocs = true;
   #input = 0;
   #doc = 0;
 
   constructor(inputs: readonly S[]) {
     this.inputs = inputs;
-    this.#renumbered = inputs.map((input) => new Int32Array(input.docs));
   }
 
   step(units: number): boolean {
     for (let left = units; left > 0 && !this.#isDone; left--) {
       if (this.#copiesDocs) this.#stepDoc();
-      else if (!this.copyPosting(this.inputs[this.#input]!, this.#renumbered[this.#input]!)) this.#input++;
+      else if (!this.copyPosting(this.#input)) this.#input++;
     }
     return this.#isDone;
   }
@@ -31,10 +29,8 @@ export abstract class SteppedRewrite<S extends SegmentInfo> implements Rewrite<S
   }
 
   #stepDoc(): void {
-    const input = this.inputs[this.#input]!;
-    if (this.#doc < input.docs) {
-      this.#renumbered[this.#input]![this.#doc] = this.copyDoc(input, this.#doc);
-      this.#doc++;
+    if (this.#doc < this.inputs[this.#input]!.docs) {
+      this.copyDoc(this.#input, this.#doc++);
       return;
     }
     this.#doc = 0;
@@ -43,9 +39,9 @@ export abstract class SteppedRewrite<S extends SegmentInfo> implements Rewrite<S
     this.#input = 0;
   }
 
-  /** Takes a document over if it is alive. @returns its number in the output, or -1. */
-  protected abstract copyDoc(input: S, doc: number): number;
+  /** Takes a document of input number `input` over if it is alive, and remembers its number in the output, -1 if not. */
+  protected abstract copyDoc(input: number, doc: number): void;
 
   /** Takes the input's next posting over, if its document was. @returns false if there is none any more. */
-  protected abstract copyPosting(input: S, renumbered: Int32Array): boolean;
+  protected abstract copyPosting(input: number): boolean;
 }

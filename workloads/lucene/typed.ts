@@ -1,12 +1,12 @@
 import { type OffHeapBytes, TypedWords } from '../common/index.js';
-import type { PostingsHome } from './flat.js';
+import type { SegmentHome } from './flat.js';
 import type { FlatSegment } from './flat-segment.js';
 
 /**
- * The variant `typed`: each segment's postings in one plain typed array, allocated when the segment is begun and
- * left to the collector when it is replaced.
+ * The variant `typed`: each segment in one plain typed array, allocated when the segment is begun and left to the
+ * collector when it is replaced.
  */
-export class TypedPostings implements PostingsHome<TypedWords> {
+export class TypedSegments implements SegmentHome<TypedWords> {
   readonly #live = new Set<TypedWords>();
 
   open(words: number): TypedWords {
