@@ -106,10 +106,15 @@ void Sampler::CountSamples(const std::vector<v8::AllocationProfile::Sample>& sam
   record_->contexts.ClearLive();
   births_.clear();
   max_id_ = anchor_id_;
+  saw_own_birth_ = false;
   const bool in_cohort = draw_.births_in_cohort();
   for (const auto& sample : samples) {
     const uint32_t at = node_index_.Find(sample.node_id);
-    if (at == IdMap::kNone) continue;  // a node without allocations has no samples
+    if (at == IdMap::kNone) {
+      // V8 reads the tree first, which makes strings, and may sample one of these in a node that it has read already.
+      saw_own_birth_ = true;
+      continue;
+    }
     const uint32_t index = ContextOf(&nodes_[at], record_->LevelOf(sample.sample_id));
     Context& context = record_->contexts.at(index);
     const double size = static_cast<double>(sample.size);
@@ -163,14 +168,16 @@ void Sampler::CountBirths(const Instant& here, bool in_gc) {
   }
   if (draw_.births_in_cohort() && in_gc) record_->cohorts++;
 
-  const bool unpolled_cycles = here.cycle > record_->last_poll.cycle + 1;
-  if (unpolled_cycles) {
+  // A poll in a prologue has seen who dies in that GC. One outside has not seen who is born after it and before the GC.
+  const bool unseen_gc = here.cycle > anchor_.cycle + (anchor_in_gc_ ? 1 : 0);
+  if (unseen_gc || saw_own_birth_) {
     anchor_exact_ = false;
   } else if (max_id_ > anchor_id_) {
     anchor_exact_ = true;
   }
   anchor_id_ = record_->last_id = max_id_;
   anchor_ = here;
+  anchor_in_gc_ = in_gc;
 }
 
 uint32_t Sampler::ContextOf(Node* node, Level level) {

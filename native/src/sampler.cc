@@ -88,6 +88,7 @@ void Sampler::LoseSampler(const Instant& here) {
 void Sampler::ForgetEpoch() {
   anchor_id_ = 0;
   anchor_exact_ = true;
+  anchor_in_gc_ = false;
   epoch_births_ = 0;
   nodes_.clear();
   node_index_.Reset(0);

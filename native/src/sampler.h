@@ -93,8 +93,9 @@ class Sampler {
   // The last poll: the ids it knew, and the place from which births are interpolated.
   uint64_t anchor_id_ = 0;
   Instant anchor_;
-  // Whether anchor_id_ is surely V8's last id of then. If not (nothing was born since a GC before which nobody polled),
-  // the ids missing right after it may belong to that GC's dead.
+  bool anchor_in_gc_ = false;
+  // Whether anchor_id_ is surely V8's last id of then. If not (there was a GC before which nobody polled, or the poll's own
+  // work was sampled), the ids missing right after it may belong to dead that no poll could see.
   bool anchor_exact_ = true;
   uint64_t epoch_births_ = 0;
 
@@ -112,6 +113,7 @@ class Sampler {
   std::vector<Birth> births_;
   std::vector<uint32_t> moved_;
   uint64_t max_id_ = 0;
+  bool saw_own_birth_ = false;
 };
 
 }  // namespace rolp
