@@ -44,7 +44,7 @@
     },
     {
       'target_name': 'rolp_truth',
-      'sources': ['truth/truth.cc'],
+      'sources': ['truth/truth.cc', 'src/cohorts.cc'],
     },
   ],
 }

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu_clock.h"
-
 namespace rolp {
 
 namespace {
@@ -25,7 +23,7 @@ PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
   if (!begun_) {
     begun_ = true;
     begin_ns_ = now_ns;
-    cpu_ns_ = ThreadCpuNs();
+    cpu_ns_ = cpu_clock_();
     slot_index_ = index;
   }
   for (uint64_t past = 0; slot_index_ < index; slot_index_++) {
@@ -41,7 +39,7 @@ PollBudget::Slot& PollBudget::SlotAt(uint64_t now_ns) {
 void PollBudget::CountCycle(uint64_t now_ns) {
   Slot& slot = SlotAt(now_ns);
   slot.cycles++;
-  const uint64_t cpu_ns = ThreadCpuNs();
+  const uint64_t cpu_ns = cpu_clock_();
   slot.cpu_ns += cpu_ns - cpu_ns_;
   cpu_ns_ = cpu_ns;
 }

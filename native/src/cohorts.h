@@ -8,13 +8,17 @@
 
 namespace rolp {
 
+// CPU time of this thread, ns, of which only differences mean anything.
+using CpuClock = uint64_t (*)();
+
 // What polls cost against time, over a sliding window of about twenty seconds: their wall time against wall time, and their
 // CPU time against the thread's. Each by its own clock, since on a busy machine, or in a container that is throttled, a poll
-// may wait for the processor longer than it works. A service that idles most of the time has few GCs, each of which could take much of the little it does:
-// against wall time alone polls came to 3 % of the CPU of a service that used a fifth of its core.
+// may wait for the processor longer than it works. A service that idles most of the time has few GCs, each of which could
+// take much of the little it does: against wall time alone polls came to 3 % of the CPU of a service that used a fifth of
+// its core.
 class PollBudget {
  public:
-  explicit PollBudget(double percent) : share_(percent / 100) {}
+  PollBudget(double percent, CpuClock cpu_clock) : share_(percent / 100), cpu_clock_(cpu_clock) {}
 
   void SetShare(double percent) { share_ = percent / 100; }
   bool unlimited() const { return share_ <= 0; }
@@ -35,6 +39,7 @@ class PollBudget {
   double Affordable(const Slot& sum, double window_ns, double spent_ns, double cost_ns) const;
 
   double share_;
+  CpuClock cpu_clock_;
   double last_cost_ns_ = 0, last_cpu_cost_ns_ = 0;
   std::array<Slot, kSlots> slots_{};
   uint64_t slot_index_ = 0, begin_ns_ = 0, cpu_ns_ = 0;
@@ -49,8 +54,8 @@ class PollBudget {
 // (Horvitz-Thompson) whatever rule has chosen p from the past. Cohorts may overlap; with p = 1 each GC is polled.
 class CohortDraw {
  public:
-  CohortDraw(double budget_percent, double inclusion, uint64_t seed)
-      : budget_(budget_percent), inclusion_(inclusion), random_(seed) {}
+  CohortDraw(double budget_percent, double inclusion, uint64_t seed, CpuClock cpu_clock)
+      : budget_(budget_percent, cpu_clock), inclusion_(inclusion), random_(seed) {}
 
   // Draws are unbiased whatever rule chose their probability from the past, so the budget may change at any time.
   void SetBudget(double percent) { budget_.SetShare(percent); }

@@ -13,7 +13,7 @@ namespace rolp {
 Sampler::Sampler(v8::Isolate* isolate, std::shared_ptr<ThreadRecord> record)
     : isolate_(isolate),
       record_(std::move(record)),
-      draw_(record_->options.budget_percent, record_->options.inclusion, record_->options.seed),
+      draw_(record_->options.budget_percent, record_->options.inclusion, record_->options.seed, ThreadCpuNs),
       start_ns_(uv_hrtime()),
       used_after_gc_(UsedBytes()) {}
 

@@ -4,6 +4,8 @@
 // and follows each nth. Ages are counted as the sampler counts them: GC cycles faced, the one that collects included.
 // report() -> {gcCycles, labels: {[label]: {calls, births, live, deaths: number[], liveAges: number[]}}} with births
 // the objects followed, deaths and liveAges by age. reset() forgets all labels and the objects followed.
+// drawPolls(budgetPercent, seed, cycles, cycleNs, cycleCpuNs, pollNs, pollCpuNs) -> the numbers of the GC cycles that the
+// sampler's budget has polled, where a cycle and a poll take that much wall and CPU time: the real draw, on clocks of paper.
 // mallocBytes() -> what malloc has handed out in this process (0 where glibc cannot tell): where an addon's memory is.
 #include <node.h>
 #if defined(__GLIBC__)
@@ -16,6 +18,8 @@
 #include <string>
 #include <unordered_set>
 #include <vector>
+
+#include "../src/cohorts.h"
 
 namespace rolp_truth {
 
@@ -152,6 +156,32 @@ void Reset(const Args&) {
   Forget();
 }
 
+uint64_t drawn_cpu_ns = 0;
+
+void DrawPolls(const Args& args) {
+  v8::Local<v8::Context> context = args.GetIsolate()->GetCurrentContext();
+  const auto number = [&](int index) { return args[index]->NumberValue(context).FromMaybe(0); };
+  const auto ns = [&](int index) { return static_cast<uint64_t>(number(index)); };
+  const uint64_t cycles = ns(2), cycle_ns = ns(3), cycle_cpu_ns = ns(4), poll_ns = ns(5), poll_cpu_ns = ns(6);
+  rolp::CohortDraw draw(number(0), 0, ns(1), [] { return drawn_cpu_ns; });
+  std::vector<uint64_t> polled;
+  uint64_t now_ns = 0;
+  draw.Restart(now_ns);
+  for (uint64_t cycle = 0; cycle < cycles; cycle++) {
+    now_ns += cycle_ns;
+    drawn_cpu_ns += cycle_cpu_ns;
+    const uint64_t begin_ns = now_ns;
+    if (draw.Prologue(begin_ns, false)) {
+      now_ns += poll_ns;
+      drawn_cpu_ns += poll_cpu_ns;
+      draw.CountPoll(begin_ns, poll_ns, poll_cpu_ns);
+      polled.push_back(cycle);
+    }
+    draw.Advance();
+  }
+  args.GetReturnValue().Set(Numbers(context, polled));
+}
+
 void MallocBytes(const Args& args) {
 #if defined(__GLIBC__)
   const struct mallinfo2 info = mallinfo2();
@@ -179,7 +209,7 @@ NODE_MODULE_INIT() {
     node::AddEnvironmentCleanupHook(isolate, CleanUp, isolate);
   }
   const std::pair<const char*, v8::FunctionCallback> functions[] = {
-      {"track", Track}, {"report", Report}, {"reset", Reset}, {"mallocBytes", MallocBytes}};
+      {"track", Track}, {"report", Report}, {"reset", Reset}, {"mallocBytes", MallocBytes}, {"drawPolls", DrawPolls}};
   for (const auto& [name, function] : functions) {
     Set(context, exports, name, v8::Function::New(context, function).ToLocalChecked());
   }

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import type { ThreadAggregates } from '../../src/profiler/index.js';
 import { collect, leaf, V8S_OWN_SAMPLES, warmUp, withSource } from './helpers.js';
@@ -126,3 +127,64 @@ describe('cohorts within a budget', () => {
 function idle(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
+
+/** See native/truth/truth.cc. */
+interface TruthAddon {
+  drawPolls(
+    budgetPercent: number,
+    seed: number,
+    cycles: number,
+    cycleNs: number,
+    cycleCpuNs: number,
+    pollNs: number,
+    pollCpuNs: number,
+  ): number[];
+}
+
+describe('the poll budget', () => {
+  const { modules } = process.versions;
+  const { drawPolls } = createRequire(import.meta.url)(
+    `../../native/build/${modules}/rolp_truth.node`,
+  ) as TruthAddon;
+  const MS = 1e6;
+  const COUNT = 4000;
+
+  /** Share of cycles polled at a budget of 1 %, past what start-up overspends; the mean over some draws. */
+  function polledShare(times: Record<'cycle' | 'cycleCpu' | 'poll' | 'pollCpu', number>): number {
+    const { cycle, cycleCpu, poll, pollCpu } = times;
+    let polled = 0;
+    for (let seed = 1; seed <= 20; seed++) {
+      const cycles = drawPolls(1, seed, COUNT, cycle * MS, cycleCpu * MS, poll * MS, pollCpu * MS);
+      polled += cycles.filter((index) => index >= COUNT / 2).length;
+    }
+    return polled / (20 * (COUNT / 2));
+  }
+
+  it('polls each GC where that costs less than its share of either clock', () => {
+    expect(polledShare({ cycle: 100, cycleCpu: 100, poll: 0.5, pollCpu: 0.5 })).toBe(1);
+  });
+
+  it('keeps polls within wall time on a thread that is always busy', () => {
+    // 2.5 ms of 100 would be 2.5 %: two in five.
+    const share = polledShare({ cycle: 100, cycleCpu: 100, poll: 2.5, pollCpu: 2.5 });
+    expect(share).toBeGreaterThan(0.3);
+    expect(share).toBeLessThan(0.45);
+  });
+
+  it('keeps polls within the CPU time of a thread that idles', () => {
+    const share = polledShare({ cycle: 100, cycleCpu: 20, poll: 0.5, pollCpu: 0.5 });
+    expect(share).toBeGreaterThan(0.3);
+    expect(share).toBeLessThan(0.45);
+  });
+
+  it('does not take a wait for the processor for work', () => {
+    // A poll that works 0.15 of 20 ms costs 0.75 % of CPU time, and the 0.8 ms for which it stands 0.8 % of wall time.
+    expect(polledShare({ cycle: 100, cycleCpu: 20, poll: 0.8, pollCpu: 0.15 })).toBe(1);
+  });
+
+  it('stops short of what waiting polls take of wall time', () => {
+    const share = polledShare({ cycle: 100, cycleCpu: 20, poll: 2.5, pollCpu: 0.15 });
+    expect(share).toBeGreaterThan(0.3);
+    expect(share).toBeLessThan(0.45);
+  });
+});
