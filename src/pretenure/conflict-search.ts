@@ -15,6 +15,7 @@ import type { PolicyParts } from './policy.js';
 import { separate } from './separate.js';
 import type { Probe, SiteState, Verdict } from './site-state.js';
 import { agesOfRow, tailOf } from './spread.js';
+import { StepMeter, type Steps } from './steps.js';
 
 /** A probe is looked at every so many heap cycles: half a window, since it began with fresh counts. */
 const LOOK_CYCLES = 8;
@@ -44,6 +45,9 @@ const BENEFIT_OF_DOUBT = 4;
  * Resolves conflicts (papers.md R6). ROLP switches random call sites on, window after window, until lifetimes come apart.
  * Here the sampled births of a site with a conflict are told apart by every feature at once; since groupings are sums of
  * the same counts, the smallest set of features that separates the lifetimes is found without further windows.
+ *
+ * What visits many contexts yields (steps.ts). One such work is under way at a time; between its steps blocks are born and
+ * die, and contexts come.
  */
 export class ConflictSearch {
   readonly #parts: PolicyParts;
@@ -111,110 +115,125 @@ export class ConflictSearch {
     return row;
   }
 
-  isDue(cycle: number): boolean {
-    for (const { probe } of this.#probed) if (probe!.nextLook <= cycle) return true;
-    return false;
+  /** A site whose probe is to be looked at, null if none is. */
+  due(cycle: number): SiteState | null {
+    return this.#probed.find(({ probe }) => probe!.nextLook <= cycle) ?? null;
   }
 
-  /** Looks at one probe that is due. @returns its site, or null if none was. */
-  look(cycle: number): SiteState | null {
-    const state = this.#probed.find(({ probe }) => probe!.nextLook <= cycle);
-    if (state === undefined) {
-      if (this.#retired.length > 0) this.#dropRetired(({ untilCycle }) => untilCycle <= cycle);
-      return null;
-    }
-    const { table } = this.#parts;
+  /** Looks at the probe of a site that is due. */
+  *look(state: SiteState): Steps<void> {
     const probe = state.probe!;
-    probe.nextLook = cycle + LOOK_CYCLES;
+    probe.nextLook = this.#parts.heap.cycle + LOOK_CYCLES;
     this.#keepToBudget(probe);
-    for (const row of probe.rows) table.rows.touch(row, cycle);
-    if (probe.crowded) this.#startOver(state, cycle);
-    else this.#judge(state, probe, cycle);
-    return state;
+    if (probe.crowded) yield* this.#startOver(state);
+    else yield* this.#judge(state, probe);
   }
 
-  #judge(state: SiteState, probe: Probe, cycle: number): void {
-    const { table } = this.#parts;
-    const cycles = cycle - probe.startCycle;
-    const found = probe.rows.length === 0 ? null : separate(table, probe.rows);
+  *#judge(state: SiteState, probe: Probe): Steps<void> {
+    const { table, heap } = this.#parts;
+    const cycles = heap.cycle - probe.startCycle;
+    const found = probe.rows.length === 0 ? null : yield* separate(table, probe.rows.slice(), heap);
+    yield;
     const isNews =
       found !== null &&
       found.features !== NO_FEATURES &&
       (probe.adopted || found.features !== state.features);
     if (!isNews) {
-      if (cycles >= probe.patience) this.#end(state, cycle, probe.adopted);
+      if (cycles >= probe.patience) yield* this.#end(state, probe.adopted);
       return;
     }
     if (this.#isTooDear(state, found.features)) {
       state.dearFeatures = found.features;
-      this.#tell(state, 'dear', cycle);
-      this.#end(state, cycle, false);
+      this.#tell(state, 'dear');
+      yield* this.#end(state, false);
       return;
     }
     probe.steadyLooks = found.features === state.features ? probe.steadyLooks + 1 : 0;
-    this.#adopt(state, found.features, cycle);
     probe.adopted = true;
-    const known = probe.steadyLooks > 0 && state.groups.every((row) => tailOf(agesOfRow(table, row)) < 0.5);
-    if (cycles >= MOST_PATIENCE || (cycles >= LEAST_CYCLES && known)) this.#end(state, cycle, true);
+    yield* this.#adopt(state, found.features);
+    yield;
+    const isLongEnough =
+      cycles >= MOST_PATIENCE || (cycles >= LEAST_CYCLES && (yield* this.#isKnown(state, probe)));
+    if (isLongEnough) yield* this.#end(state, true);
+  }
+
+  /** Whether the ends of most lifetimes were seen, of all groups. */
+  *#isKnown(state: SiteState, probe: Probe): Steps<boolean> {
+    const meter = new StepMeter();
+    if (probe.steadyLooks === 0) return false;
+    for (const row of state.groups) {
+      if (tailOf(agesOfRow(this.#parts.table, row)) >= 0.5) return false;
+      if (meter.visit()) yield;
+    }
+    return true;
   }
 
   /** Tells the site's contexts apart by `features` from now on, with what the probe has counted so far. */
-  #adopt(state: SiteState, features: FeatureSet, cycle: number): void {
-    const { table } = this.#parts;
+  *#adopt(state: SiteState, features: FeatureSet): Steps<void> {
+    const { table, heap } = this.#parts;
+    const meter = new StepMeter();
     const before = state.groups;
-    state.features = features;
     for (const row of state.probe!.rows) table.also[row] = NONE;
     const groups = new Set<number>();
-    for (const row of state.probe!.rows) {
-      const group = this.#groupOf(state, row, cycle);
+    for (const row of state.probe!.rows.slice()) {
+      const { cycle } = heap;
+      const group = this.#groupOf(state, row, features, cycle);
       if (group === NONE) continue;
       if (!groups.has(group)) {
         groups.add(group);
         table.rows.reset(group, cycle);
       }
+      // Merging adds slot by slot: both must have the same cycle's.
+      table.rows.touch(row, cycle);
+      table.rows.touch(group, cycle);
       table.rows.merge(row, group);
+      if (meter.visit()) yield;
     }
+    state.features = features;
     state.groups = [...groups];
     const gone = before.filter((row) => !groups.has(row));
     for (const row of gone) state.decisions.delete(row);
     if (gone.length > 0) table.remove(gone);
     if (state.conflictCycle === null) state.conflictCycle = state.probe!.startCycle;
-    state.resolvedCycle = cycle;
-    this.#tell(state, 'resolved', cycle);
+    state.resolvedCycle = heap.cycle;
+    this.#tell(state, 'resolved');
     this.#publish(state);
   }
 
-  /** The group, under the site's features, to which a probe's context belongs. */
-  #groupOf(state: SiteState, row: number, cycle: number): number {
+  /** The group, under `features`, to which a probe's context belongs. */
+  #groupOf(state: SiteState, row: number, features: FeatureSet, cycle: number): number {
     const { table } = this.#parts;
     table.wanted.set(table.values.subarray(row * FEATURES, (row + 1) * FEATURES));
-    const known = table.find(state.site, state.features);
+    const known = table.find(state.site, features);
     if (known !== NONE) return known;
-    const group = table.add(state.site, state.features, cycle);
+    const group = table.add(state.site, features, cycle);
     // Until it is decided, a group goes where the site went.
     if (group !== NONE) table.generation[group] = table.generation[state.base]!;
     return group;
   }
 
-  #end(state: SiteState, cycle: number, success: boolean): void {
-    const { table } = this.#parts;
+  *#end(state: SiteState, success: boolean): Steps<void> {
+    const { table, heap } = this.#parts;
+    const { cycle } = heap;
     const probe = state.probe!;
     state.probe = null;
     this.#probed.splice(this.#probed.indexOf(state), 1);
+    if (success) state.futileProbes = 0;
+    else {
+      state.futileProbes = Math.min(MOST_BACK_OFFS, state.futileProbes + 1);
+      if (state.verdict === 'open') this.#tell(state, 'unresolvable');
+    }
+    state.nextProbeCycle = cycle + (success ? WINDOW_CYCLES : BACK_OFF_CYCLES << state.futileProbes);
+    heap.wantsPlacementKey = this.#probed.length > 0 || this.#usesKeys(state);
+    this.#publish(state);
+    const meter = new StepMeter();
     for (const row of probe.rows) {
       const group = state.features === NO_FEATURES ? state.base : this.#existingGroup(state, row);
       table.also[row] = NONE;
       table.into[row] = group;
+      if (meter.visit()) yield;
     }
     this.#retired.push({ site: state.site, rows: probe.rows, untilCycle: cycle + RETIREMENT_CYCLES });
-    if (success) state.futileProbes = 0;
-    else {
-      state.futileProbes = Math.min(MOST_BACK_OFFS, state.futileProbes + 1);
-      if (state.verdict === 'open') this.#tell(state, 'unresolvable', cycle);
-    }
-    state.nextProbeCycle = cycle + (success ? WINDOW_CYCLES : BACK_OFF_CYCLES << state.futileProbes);
-    this.#parts.heap.wantsPlacementKey = this.#probed.length > 0 || this.#usesKeys(state);
-    this.#publish(state);
   }
 
   #existingGroup(state: SiteState, row: number): number {
@@ -239,25 +258,32 @@ export class ConflictSearch {
   readonly #keyed: Set<SiteState> = new Set();
 
   /** Makes one context of a site's groups again. */
-  rejoin(state: SiteState, cycle: number): void {
-    const { table } = this.#parts;
+  *rejoin(state: SiteState): Steps<void> {
+    const { table, heap } = this.#parts;
+    const meter = new StepMeter();
+    const rows = state.groups;
     state.features = NO_FEATURES;
-    table.rows.reset(state.base, cycle);
-    for (const row of state.groups) {
-      table.rows.touch(row, cycle);
-      table.rows.merge(row, state.base);
-      table.into[row] = state.base;
-      table.generation[row] = 0;
-      state.decisions.delete(row);
-    }
-    this.#retired.push({ site: state.site, rows: state.groups, untilCycle: cycle + RETIREMENT_CYCLES });
     state.groups = [];
     state.conflictCycle = null;
+    table.rows.reset(state.base, heap.cycle);
     this.#usesKeys(state);
-    this.#tell(state, 'none', cycle);
+    this.#tell(state, 'none');
+    for (const row of rows) {
+      // The site's own row may be given away between two steps.
+      if (table.site[state.base] === state.site) {
+        table.rows.touch(row, heap.cycle);
+        table.rows.touch(state.base, heap.cycle);
+        table.rows.merge(row, state.base);
+        table.into[row] = state.base;
+      }
+      table.generation[row] = 0;
+      state.decisions.delete(row);
+      if (meter.visit()) yield;
+    }
+    this.#retired.push({ site: state.site, rows, untilCycle: heap.cycle + RETIREMENT_CYCLES });
   }
 
-  #tell(state: SiteState, verdict: Verdict, cycle: number): void {
+  #tell(state: SiteState, verdict: Verdict): void {
     if (state.verdict === verdict && state.toldFeatures === state.features) return;
     state.verdict = verdict;
     state.toldFeatures = state.features;
@@ -266,12 +292,13 @@ export class ConflictSearch {
       has(state.features, f),
     );
     const features = names.map(featureName);
-    channels.conflict.publish({ heap: this.#parts.heap, site: state.name, verdict, features, cycle });
+    const { heap } = this.#parts;
+    channels.conflict.publish({ heap, site: state.name, verdict, features, cycle: heap.cycle });
   }
 
   /** Probes with too many contexts begin anew without the feature that has most values. */
-  #startOver(state: SiteState, cycle: number): void {
-    const { table } = this.#parts;
+  *#startOver(state: SiteState): Steps<void> {
+    const { table, heap } = this.#parts;
     const { rows, features } = state.probe!;
     let most = 0;
     let busiest = KEY;
@@ -283,13 +310,14 @@ export class ConflictSearch {
         most = values.size;
         busiest = feature;
       }
+      yield;
     }
     state.excluded |= 1 << busiest;
     this.#probed.splice(this.#probed.indexOf(state), 1);
     const { isConflict } = state.probe!;
     state.probe = null;
     table.remove(rows);
-    this.begin(state, cycle, isConflict);
+    this.begin(state, heap.cycle, isConflict);
   }
 
   /** Captures of callers while probing must stay within half the budget. */
@@ -314,17 +342,17 @@ export class ConflictSearch {
    * Called once a window: gives a resolved site up whose callers turn out to cost twice what they may, since the estimate
    * on which they were taken was too low.
    */
-  watchCosts(state: SiteState, cycle: number): void {
+  *watchCosts(state: SiteState): Steps<void> {
     const isOver =
       (state.features & ALL_CALLERS) !== 0 && this.captureShare(state) > 2 * this.#parts.callerBudget;
     state.asks = 0;
     state.asksSinceMs = this.#parts.clock.nowMs();
     if (!isOver) return;
     state.dearFeatures = state.features;
-    this.rejoin(state, cycle);
-    this.#tell(state, 'dear', cycle);
+    yield* this.rejoin(state);
+    this.#tell(state, 'dear');
     state.futileProbes = Math.min(MOST_BACK_OFFS, state.futileProbes + 2);
-    state.nextProbeCycle = cycle + (BACK_OFF_CYCLES << state.futileProbes);
+    state.nextProbeCycle = this.#parts.heap.cycle + (BACK_OFF_CYCLES << state.futileProbes);
   }
 
   /** Share of time that a capture at each allocation of the site takes or would take, since last asked. */
@@ -333,11 +361,18 @@ export class ConflictSearch {
     return (state.asks * callers.captureNs) / 1e6 / Math.max(1e-3, clock.nowMs() - state.asksSinceMs);
   }
 
+  /** Called once a window: ends the rows of probes whose blocks are dead or long out of sight. */
+  tidy(cycle: number): void {
+    if (this.#retired.length > 0) this.#dropRetired(({ untilCycle }) => untilCycle <= cycle);
+  }
+
   #dropRetired(isOver: (retired: { readonly site: number; readonly untilCycle: number }) => boolean): void {
+    const over: number[] = [];
     for (let i = this.#retired.length - 1; i >= 0; i--) {
       if (!isOver(this.#retired[i]!)) continue;
-      this.#parts.table.remove(this.#retired[i]!.rows);
+      over.push(...this.#retired[i]!.rows);
       this.#retired.splice(i, 1);
     }
+    if (over.length > 0) this.#parts.table.remove(over);
   }
 }

@@ -51,7 +51,8 @@ export function candidateSets(varying: FeatureSet): FeatureSet[] {
     const base = others.reduce((set, feature, i) => ((pick >> i) & 1 ? set | (1 << feature) : set), 0);
     for (const level of levels) sets.push(level < 0 ? base : base | (1 << level));
   }
-  return sets.filter((set) => set !== NO_FEATURES).sort((a, b) => costOfSet(a) - costOfSet(b));
+  const priced = sets.filter((set) => set !== NO_FEATURES).map((set) => ({ set, cost: costOfSet(set) }));
+  return priced.sort((a, b) => a.cost - b.cost).map(({ set }) => set);
 }
 
 /** Bucket of a time to live: one a doubling; 0 without one. */

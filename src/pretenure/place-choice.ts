@@ -112,9 +112,14 @@ export class PlaceChoice {
     const { table, homes } = this.#parts;
     const { births } = table.rows;
     let lightest: { readonly state: SiteState; readonly row: number } | undefined;
+    // Counted once a home: a pass over all contexts for each of them would be quadratic.
+    const alone = new Map<number, boolean>();
     for (const state of this.#sites) {
       for (const row of state?.placing ?? []) {
-        if (!homes.has(table.generation[row]!) || table.countIn(table.generation[row]!) > 1) continue;
+        const home = table.generation[row]!;
+        if (!homes.has(home)) continue;
+        if (!alone.has(home)) alone.set(home, table.countIn(home) === 1);
+        if (!alone.get(home)) continue;
         if (lightest === undefined || births[row]! < births[lightest.row]!) lightest = { state: state!, row };
       }
     }

@@ -29,6 +29,7 @@ import { featureValue, generationNumber } from './placed.js';
 import type { Priors } from './priors.js';
 import type { AsyncScopes } from './scopes.js';
 import { SiteState } from './site-state.js';
+import type { Steps } from './steps.js';
 
 /** In `#bySite`: the features must be looked at. */
 const ASK = -1;
@@ -43,8 +44,6 @@ const FRAGMENTED_SHARE = 0.1;
 const COLD_BIRTHS = 4;
 /** Windows after which numbers for call stacks are taken anew: code may lie at the addresses of other code by then. */
 const WINDOWS_OF_CODE = 16;
-/** Sites decided about per sampled birth: a window's end must not become one pause. */
-const SITES_PER_TURN = 1;
 
 export interface PolicyParts {
   readonly heap: GenerationalHeap;
@@ -67,7 +66,7 @@ export interface PolicyParts {
  * being discarded; where a context mixes lifetimes, ConflictSearch looks for what tells them apart.
  *
  * A site that lives in one generation is not asked for again until that changes: the heap reads it from its own table.
- * Decisions are made within sampled births, one site a time.
+ * Decisions are made within sampled births, a bounded step a birth (steps.ts): a window's end must not become one pause.
  */
 export class LearningPolicy implements PlacementPolicy {
   readonly #parts: PolicyParts;
@@ -78,8 +77,12 @@ export class LearningPolicy implements PlacementPolicy {
   readonly sites: (SiteState | undefined)[] = [];
   #cycle: number;
   #trackFrom: number;
-  /** Sites below this have been decided about in this window. */
+  /** Sites below this have been decided about in this round; the next one begins after a window's end. */
   #decided: number = 0;
+  #roundIsDue: boolean = false;
+  /** What is being decided, step by step, and whether that is a look at a probe: sites and probes take turns. */
+  #task: Steps<void> | null = null;
+  #taskIsLook: boolean = false;
   /** What the last call of generationFor was told, for the birth that may follow it. */
   #askedSite: number = NONE;
   #askedBytes: number = 0;
@@ -235,9 +238,9 @@ export class LearningPolicy implements PlacementPolicy {
     for (const state of this.sites) {
       if (state === undefined || state.probe !== null) continue;
       for (const row of state.placing) {
-        table.rows.touch(row, cycle);
-        if (table.rows.births[row]! >= least) continue;
-        least = table.rows.births[row]!;
+        const births = table.rows.birthsAt(row, cycle);
+        if (births >= least) continue;
+        least = births;
         coldest = { state, row };
       }
     }
@@ -276,6 +279,7 @@ export class LearningPolicy implements PlacementPolicy {
 
   /** Tells the allocation path what was decided about a site. */
   #publish(state: SiteState): void {
+    if (this.sites[state.site] !== state) return;
     const { table, heap } = this.#parts;
     const asks = state.probe !== null || state.features !== NO_FEATURES;
     this.#bySite[state.site] = asks ? ASK : table.generation[state.base]!;
@@ -284,32 +288,51 @@ export class LearningPolicy implements PlacementPolicy {
 
   #tick(cycle: number): void {
     if (windowOf(cycle) !== windowOf(this.#cycle)) {
-      this.#decided = 0;
+      this.#roundIsDue = true;
       if (cycle > this.#trackFrom) this.windows++;
       if (this.windows % WINDOWS_OF_CODE === 0) this.#parts.callers.refresh();
     }
     this.#cycle = cycle;
   }
 
-  /** A slice of a window's decisions, and looks at probes that are due. */
+  /** A step of a window's decisions, or of a look at a probe that is due. */
   #work(cycle: number): void {
-    if (this.#decided >= this.sites.length && !this.#search.isDue(cycle)) return;
+    this.#task ??= this.#nextTask(cycle);
+    if (this.#task === null) return;
     const { pauses } = this.#parts.heap;
     const startMs = pauses.start();
-    for (let turn = 0; turn < SITES_PER_TURN && this.#decided < this.sites.length; turn++) {
-      const state = this.sites[this.#decided++];
-      if (state !== undefined) this.#decideSite(state, cycle);
-    }
-    const looked = this.#search.look(cycle);
-    if (looked !== null) {
-      if (looked.groups.length > 0) for (const row of looked.groups) this.#decideRow(looked, row, cycle);
-      this.#publish(looked);
-    }
+    if (this.#task.next().done === true) this.#task = null;
     this.workNs += (pauses.start() - startMs) * 1e6;
     pauses.record('decide', startMs);
   }
 
-  #decideSite(state: SiteState, cycle: number): void {
+  #nextTask(cycle: number): Steps<void> | null {
+    // Where births are too few for a round a window, the sites at the end must have their turn too.
+    if (this.#roundIsDue && this.#decided >= this.sites.length) {
+      this.#roundIsDue = false;
+      this.#decided = 0;
+      this.#search.tidy(cycle);
+    }
+    const due = this.#search.due(cycle);
+    this.#taskIsLook = due !== null && (!this.#taskIsLook || this.#decided >= this.sites.length);
+    if (due !== null && this.#taskIsLook) return this.#lookAt(due);
+    while (this.#decided < this.sites.length) {
+      const state = this.sites[this.#decided++];
+      if (state !== undefined) return this.#decideSite(state);
+    }
+    return null;
+  }
+
+  *#lookAt(state: SiteState): Steps<void> {
+    yield* this.#search.look(state);
+    for (const row of [...state.groups]) {
+      yield;
+      yield* this.#decideRow(state, row);
+    }
+    this.#publish(state);
+  }
+
+  *#decideSite(state: SiteState): Steps<void> {
     // Groups of a probe are decided about at its looks.
     if (state.probe?.adopted) return;
     this.#weighFragments(state);
@@ -317,8 +340,11 @@ export class LearningPolicy implements PlacementPolicy {
     const { table } = this.#parts;
     let suspect = false;
     let conflict = false;
-    for (const row of state.placing) {
-      changed = this.#decideRow(state, row, cycle) || changed;
+    for (const row of [...state.placing]) {
+      yield;
+      changed = (yield* this.#decideRow(state, row)) || changed;
+      yield;
+      if (!this.#isPlacing(state, row)) continue;
       const found = state.decisions.get(row)?.conflict != null;
       conflict ||= found;
       suspect ||= found || isWide(table, row);
@@ -327,19 +353,24 @@ export class LearningPolicy implements PlacementPolicy {
     state.resting = state.probe === null && state.stableWindows >= STABLE_WINDOWS;
     if (conflict && state.verdict === 'none') {
       state.verdict = 'open';
-      state.conflictCycle = cycle;
+      state.conflictCycle = this.#cycle;
     } else if (!conflict && (state.verdict === 'open' || state.verdict === 'unresolvable'))
       state.verdict = 'none';
     if (state.probe !== null) return;
     if (state.features !== NO_FEATURES) {
-      this.#rejoinIfAlike(state, cycle);
-      this.#search.watchCosts(state, cycle);
+      yield* this.#rejoinIfAlike(state);
+      yield* this.#search.watchCosts(state);
     }
-    if (suspect && cycle >= state.nextProbeCycle) {
-      this.#search.begin(state, cycle, conflict);
+    if (suspect && this.#cycle >= state.nextProbeCycle && this.sites[state.site] === state) {
+      this.#search.begin(state, this.#cycle, conflict);
       state.resting = false;
     }
     this.#publish(state);
+  }
+
+  /** Whether a row is one of the site's still: between two steps contexts may have had to give way. */
+  #isPlacing(state: SiteState, row: number): boolean {
+    return this.sites[state.site] === state && state.placing.includes(row);
   }
 
   /** Whether much of what the site allocated in this window had to be evacuated. */
@@ -354,23 +385,28 @@ export class LearningPolicy implements PlacementPolicy {
   }
 
   /** Groups that have long gone one way are one context again: looking at features has its price. */
-  #rejoinIfAlike(state: SiteState, cycle: number): void {
+  *#rejoinIfAlike(state: SiteState): Steps<void> {
     const { table } = this.#parts;
     const generations = new Set(state.groups.map((row) => table.generation[row]).filter((g) => g !== 0));
     state.alikeWindows = generations.size <= 1 ? state.alikeWindows + 1 : 0;
     if (state.alikeWindows < ALIKE_WINDOWS) return;
     state.alikeWindows = 0;
-    this.#search.rejoin(state, cycle);
     table.generation[state.base] = [...generations][0] ?? 0;
+    yield* this.#search.rejoin(state);
   }
 
   /** @returns whether the row's generation changed. */
-  #decideRow(state: SiteState, row: number, cycle: number): boolean {
+  *#decideRow(state: SiteState, row: number): Steps<boolean> {
+    if (!this.#isPlacing(state, row)) return false;
     const { table, inference, ladder } = this.#parts;
+    table.rows.touch(row, this.#cycle);
+    const previous = state.decisions.get(row);
+    let decision = yield* inference.decideInSteps(table.rows.histogram(row), previous);
+    yield;
+    if (!this.#isPlacing(state, row)) return false;
+    const cycle = this.#cycle;
     table.rows.touch(row, cycle);
     const before = table.generation[row]!;
-    const previous = state.decisions.get(row);
-    let decision = inference.decide(table.rows.histogram(row), previous);
     let generation = this.#places.placeFor(state, row, decision, cycle);
     // Lifetimes that shrink leave holes: one generation down, without waiting until inference is sure of more.
     const median = decision.medianCycles.value;

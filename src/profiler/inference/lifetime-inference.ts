@@ -86,26 +86,45 @@ export class LifetimeInference {
    *   to where the new data do not contradict it.
    */
   decide(ages: AgeHistogram, previous?: Decision): Decision {
+    const steps = this.decideInSteps(ages, previous);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /**
+   * The same in steps of a few thousand operations, for whoever may not stop for long: telling apart the lifetimes of a
+   * conflict takes hundreds of them. `ages` must not change before the last.
+   */
+  *decideInSteps(ages: AgeHistogram, previous?: Decision): Generator<undefined, Decision> {
     const table = lifeTable(ages);
     if (table.observed < this.#minObserved) return previous ?? undecided(table.observed);
+    yield;
     const median = medianOf(table);
     const generation = held(generationOfMedian(median.value), median, previous);
+    const confidence = confidenceIn(generation, table);
+    yield;
     return {
       generation,
-      confidence: confidenceIn(generation, table),
+      confidence,
       medianCycles: { ...median, value: Number.isFinite(median.value) ? median.value : null },
-      conflict: this.#conflictIn(table, previous),
+      conflict: yield* this.#conflictIn(table, previous),
       observed: table.observed,
     };
   }
 
-  #conflictIn(table: LifeTable, previous: Decision | undefined): LifetimeConflict | null {
+  *#conflictIn(
+    table: LifeTable,
+    previous: Decision | undefined,
+  ): Generator<undefined, LifetimeConflict | null> {
     const { mass, width } = onLogScale(table);
     const excess = excessMass(mass, width);
     const needed = Math.max(this.#minModeShare, SIGNIFICANCE / Math.sqrt(table.support));
     const hold = previous?.conflict != null ? CONFLICT_HYSTERESIS : 1;
     if (excess < needed * hold) return null;
-    const borders = splitModes(mass, width, mass.length, needed * hold, this.#maxModes);
+    yield;
+    const borders = yield* splitModes(mass, width, mass.length, needed * hold, this.#maxModes);
     const modes = mergeAlike(modesBetween(table, borders));
     if (modes.length < 2) return null;
     const deviations = 2 * excess * Math.sqrt(table.support) - 2;

@@ -72,17 +72,18 @@ function movedByPrefix(
 
 /**
  * Cuts columns into stretches of one mode each: greedily where the cut leaves the least to move, until no stretch has
- * more than `tolerance` left or there are `most` of them.
+ * more than `tolerance` left or there are `most` of them. Yields after each cut that it has weighed, a few thousand steps
+ * each: all of them, in code that V8 has not compiled yet, would hold a program up by milliseconds.
  *
  * @returns borders, first and last included.
  */
-export function splitModes(
+export function* splitModes(
   mass: Float64Array,
   width: Float64Array,
   columns: number,
   tolerance: number,
   most: number,
-): number[] {
+): Generator<undefined, number[]> {
   const borders = [0, columns];
   while (borders.length <= most) {
     let worst = tolerance;
@@ -93,14 +94,20 @@ export function splitModes(
         worst = excess;
         at = i;
       }
+      yield;
     }
     if (at < 0) break;
-    borders.splice(at + 1, 0, bestCut(mass, width, borders[at]!, borders[at + 1]!));
+    borders.splice(at + 1, 0, yield* bestCut(mass, width, borders[at]!, borders[at + 1]!));
   }
   return borders;
 }
 
-function bestCut(mass: Float64Array, width: Float64Array, from: number, to: number): number {
+function* bestCut(
+  mass: Float64Array,
+  width: Float64Array,
+  from: number,
+  to: number,
+): Generator<undefined, number> {
   let least = Number.POSITIVE_INFINITY;
   let cuts: number[] = [];
   for (let cut = from + 1; cut < to; cut++) {
@@ -109,6 +116,7 @@ function bestCut(mass: Float64Array, width: Float64Array, from: number, to: numb
       least = excess;
       cuts = [cut];
     } else if (excess <= least + 1e-9) cuts.push(cut);
+    yield;
   }
   // Every cut in an empty stretch is as good: the middle one is furthest from both modes.
   return cuts[cuts.length >> 1]!;
