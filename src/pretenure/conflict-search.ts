@@ -15,7 +15,7 @@ import type { PolicyParts } from './policy.js';
 import { separate } from './separate.js';
 import type { Probe, SiteState, Verdict } from './site-state.js';
 import { agesOfRow, tailOf } from './spread.js';
-import { StepMeter, type Steps } from './steps.js';
+import { DEAR_VISIT, StepMeter, type Steps } from './steps.js';
 
 /** A probe is looked at every so many heap cycles: half a window, since it began with fresh counts. */
 const LOOK_CYCLES = 8;
@@ -187,8 +187,9 @@ export class ConflictSearch {
       table.rows.touch(row, cycle);
       table.rows.touch(group, cycle);
       table.rows.merge(row, group);
-      if (meter.visit()) yield;
+      if (meter.visit(DEAR_VISIT)) yield;
     }
+    yield;
     state.features = features;
     state.groups = [...groups];
     const gone = before.filter((row) => !groups.has(row));
@@ -278,7 +279,7 @@ export class ConflictSearch {
       }
       table.generation[row] = 0;
       state.decisions.delete(row);
-      if (meter.visit()) yield;
+      if (meter.visit(DEAR_VISIT)) yield;
     }
     this.#retired.push({ site: state.site, rows, untilCycle: heap.cycle + RETIREMENT_CYCLES });
   }

@@ -401,7 +401,9 @@ export class LearningPolicy implements PlacementPolicy {
     const { table, inference, ladder } = this.#parts;
     table.rows.touch(row, this.#cycle);
     const previous = state.decisions.get(row);
-    let decision = yield* inference.decideInSteps(table.rows.histogram(row), previous);
+    const ages = table.rows.histogram(row);
+    yield;
+    let decision = yield* inference.decideInSteps(ages, previous);
     yield;
     if (!this.#isPlacing(state, row)) return false;
     const cycle = this.#cycle;

@@ -1,7 +1,7 @@
 import type { ContextTable } from './context-table.js';
 import { candidateSets, FEATURES, type FeatureSet, has, NO_FEATURES } from './features.js';
 import { type Ages, agesOfRow, horizonOf, noAges, spreadOf } from './spread.js';
-import { StepMeter, type Steps } from './steps.js';
+import { DEAR_VISIT, StepMeter, type Steps } from './steps.js';
 
 /** A group with fewer blocks says nothing yet. */
 const LEAST_GROUP = 16;
@@ -38,11 +38,14 @@ export function* separate(
   const meter = new StepMeter();
   const { ages, all, varying } = yield* observe(table, rows, heap, meter);
   if (all.total < LEAST_TOTAL) return null;
+  yield;
   const horizon = horizonOf(all);
   const spread = spreadOf(all, horizon);
   const gains = new Map<FeatureSet, number>();
   let best = 0;
-  for (const set of candidateSets(varying)) {
+  const sets = candidateSets(varying);
+  yield;
+  for (const set of sets) {
     const groups = yield* group(table, rows, ages, set, meter);
     if (groups === null) continue;
     const gain = yield* gainOf(groups, spread, horizon, all.total, meter);
@@ -82,7 +85,7 @@ function* observe(
       if (table.values[row * FEATURES + feature] !== table.values[rows[0]! * FEATURES + feature])
         varying |= 1 << feature;
     }
-    if (meter.visit()) yield;
+    if (meter.visit(DEAR_VISIT)) yield;
   }
   return { ages, all, varying };
 }
