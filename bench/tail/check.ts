@@ -13,7 +13,7 @@ import type { ProcessResult } from './spec.js';
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 /** So low that any machine keeps up, or nearly: whether it does is not asked. */
 const SMALL = ['--quick', '--heap-mb', '8', '--seconds', '1', '--rate', '500'];
-const VARIANTS = 'heap,lru-cache,map-of-buffers,minisearch,typed,single,auto,arena,floor';
+const VARIANTS = 'heap,lru-cache,map-of-buffers,minisearch,typed,single,auto,arena-refs,arena,floor';
 
 const out = mkdtempSync(join(tmpdir(), 'rolp-bench-check-'));
 try {
@@ -46,7 +46,7 @@ function complaints(stdout: string, all: readonly ProcessResult[]): string[] {
   for (const workload of ['lucene', 'cassandra', 'graphchi']) {
     const own = all.filter(({ spec }) => spec.workload === workload);
     const variants = new Set(own.map(({ spec }) => spec.variant));
-    for (const variant of ['heap', 'typed', 'single', 'auto', 'arena', 'floor']) {
+    for (const variant of ['heap', 'typed', 'single', 'auto', 'arena-refs', 'arena', 'floor']) {
       if (!variants.has(variant)) wrong.push(`${workload}: ${variant} did not run`);
     }
     const compared = own.filter(({ checksums }) => checksums.length > 0).length;

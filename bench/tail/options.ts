@@ -33,7 +33,7 @@ Tail latency under load: each variant in a process of its own, first its capacit
 latency at a fixed rate (open loop, operations timed from when they should have begun).
 
   --quick            5 minutes: heap, arena and floor, one repeat, indicative figures only (the default)
-  --medium           12 minutes: the same, typed, single and auto; three repeats
+  --medium           12 minutes: the same, typed, single, auto and arena-refs; three repeats
   --full             at most ${MOST_MINUTES.full} minutes per Node version: every variant, five repeats, verdicts
   --variants a,b     only these; all of them: ${variantNames()}
   --mixes a,b        only these mixes of operations: ${WORKLOADS.flatMap((w) => w.mixes).join(', ')}

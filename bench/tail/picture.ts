@@ -12,6 +12,7 @@ const COLOURS: Record<string, string> = {
   typed: '#4e79a7',
   single: '#b07aa1',
   auto: '#17a2b8',
+  'arena-refs': '#a0c59a',
   arena: '#59a14f',
   floor: '#888888',
 };

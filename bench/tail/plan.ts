@@ -10,7 +10,7 @@ const STREAM_OPS = 200_000;
 /** Empty: every variant. */
 const VARIANTS: Record<Size, readonly string[]> = {
   quick: ['heap', 'arena', 'floor'],
-  medium: ['heap', 'typed', 'single', 'auto', 'arena', 'floor'],
+  medium: ['heap', 'typed', 'single', 'auto', 'arena-refs', 'arena', 'floor'],
   full: [],
 };
 
@@ -24,8 +24,8 @@ const SIDE_VARIANTS = ['heap', 'arena'];
 
 /** What no verdict is about is run once, for its figures. */
 const ONCE = ['lru-cache', 'map-of-buffers', 'minisearch'];
-/** Compared with `arena` by their medians, without a verdict: half of the repeats will do. */
-const BY_MEDIAN = ['single', 'auto'];
+/** Compared with each other by their medians, without a verdict: half of the repeats will do. */
+const BY_MEDIAN = ['single', 'auto', 'arena-refs'];
 
 export interface PlannedVariant extends BenchVariant {
   readonly repeats: number;

@@ -22,8 +22,8 @@ export interface RunSize {
  */
 const SIZES: Record<Size, Record<string, RunSize>> = {
   quick: { lucene: quick(100), cassandra: quick(150), graphchi: quick(150) },
-  medium: { lucene: medium(150, 5), cassandra: medium(150, 8), graphchi: medium(200, 5) },
-  full: { lucene: full(400, 14), cassandra: full(400, 20), graphchi: full(600, 10) },
+  medium: { lucene: medium(150, 4), cassandra: medium(150, 7), graphchi: medium(200, 4) },
+  full: { lucene: full(400, 12), cassandra: full(400, 18), graphchi: full(600, 9) },
 };
 
 function full(heapMb: number, openSeconds: number): RunSize {

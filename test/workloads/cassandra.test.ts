@@ -18,7 +18,16 @@ import {
 } from '../../workloads/cassandra/index.js';
 import { mixInt } from '../../workloads/common/index.js';
 
-const VARIANTS = ['heap', 'lru-cache', 'map-of-buffers', 'typed', 'single', 'auto', 'arena'] as const;
+const VARIANTS = [
+  'heap',
+  'lru-cache',
+  'map-of-buffers',
+  'typed',
+  'single',
+  'auto',
+  'arena-refs',
+  'arena',
+] as const;
 const SMALL = { memtableCells: 12, compactionFanIn: 2, maxAmplification: 2, unitsPerCell: 40, cachedRows: 5 };
 
 function keyOf(token: number): string {

@@ -12,7 +12,7 @@ import {
   SWEEPS,
 } from '../../workloads/graphchi/index.js';
 
-const VARIANTS = ['heap', 'typed', 'single', 'auto', 'arena'] as const;
+const VARIANTS = ['heap', 'typed', 'single', 'auto', 'arena-refs', 'arena'] as const;
 
 /** Runs whole sweeps. A sweep is counted with the first step after it, which changes no vertex yet. */
 function run(variant: string, graph: ShardedGraph, program: ProgramName, sweeps: number): Float64Array {

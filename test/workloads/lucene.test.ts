@@ -16,7 +16,7 @@ import {
   tokenise,
 } from '../../workloads/lucene/index.js';
 
-const VARIANTS = ['heap', 'typed', 'single', 'auto', 'arena'] as const;
+const VARIANTS = ['heap', 'typed', 'single', 'auto', 'arena-refs', 'arena'] as const;
 const SMALL = { bufferDocs: 7, mergeFactor: 3, maxDocsPerLive: 2, unitsPerUpdate: 60 };
 const KINDS = [SEARCH_OR, SEARCH_AND, SEARCH_PHRASE];
 
@@ -244,7 +244,7 @@ describe('the lucene workload', () => {
   it('names the variants it has when asked for another', () => {
     const requests = new Requests(loadCorpus(), 10, 10, 1);
     expect(() => openLucene('off-heap', requests)).toThrow(
-      /'off-heap'.*heap, minisearch, typed, single, auto, arena, floor/,
+      /'off-heap'.*heap, minisearch, typed, single, auto, arena-refs, arena, floor/,
     );
   });
 });

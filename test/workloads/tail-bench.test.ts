@@ -67,7 +67,13 @@ describe('the bench’s options', () => {
     expect(verdict(estimate([1, 2, 3, 4, 5]), 6, 'at most')).toBe('met');
     expect(verdict(estimate([1, 2, 3, 4]), 6, 'at most')).toBe('undecided');
     expect(repeats(lucene)).toMatchObject({ heap: 5, 'heap-semi64': 5, typed: 5, arena: 5, minisearch: 1 });
-    expect(repeats(cassandra)).toMatchObject({ heap: 5, single: 3, floor: 5, 'lru-cache': 1 });
+    expect(repeats(cassandra)).toMatchObject({
+      heap: 5,
+      single: 3,
+      'arena-refs': 3,
+      floor: 5,
+      'lru-cache': 1,
+    });
     expect(others.map(({ mix }) => mix)).toEqual(['WR', 'RI', 'pagerank', 'components']);
   });
 
@@ -235,23 +241,36 @@ describe('the verdicts of a run', () => {
   });
 });
 
-describe('what learning closes of the way from single to arena', () => {
-  const told = (single: number, auto: number, arena: number): string => {
-    const runs = { single, auto, arena };
+describe('what learning closes of the way from single to arena-refs', () => {
+  const all = (runs: Record<string, number>): string[] => {
     const results = Object.entries(runs).map(([variant, bytesEvacuated]) => ({
       spec: { variant, phase: 'open' },
       engineStats: { bytesEvacuated, bytesAllocated: 1000 },
       samples: [{ offHeapUsedMb: 100 }],
       pauses: [],
     }));
-    return autoBetween(results as never).split('\n')[1]!;
+    return autoBetween(results as never).split('\n');
   };
+  const told = (single: number, auto: number, hand: number): string =>
+    all({ single, auto, 'arena-refs': hand, arena: 1 })[1]!;
 
   it('is told where the two differ, and that they do not where they do not', () => {
     expect(told(500, 40, 0)).toMatch(/^met .*0\.92 of the gap/);
     expect(told(500, 80, 0)).toMatch(/^short .*0\.84/);
-    expect(told(34, 35, 33)).toMatch(/^alike .*less than 5 % \(single 0\.034, auto 0\.035, arena 0\.033\)/);
+    expect(told(34, 35, 33)).toMatch(
+      /^alike .*less than 5 % \(single 0\.034, auto 0\.035, arena-refs 0\.033\)/,
+    );
     expect(told(10, 5, 20)).toMatch(/^undecided .*no worse/);
+  });
+
+  it('is told against arena in one line, without a verdict', () => {
+    const lines = all({ single: 500, auto: 100, 'arena-refs': 100, arena: 0 });
+    expect(lines[1]).toMatch(/^met .* 1 of the gap/);
+    expect(lines.slice(4)).toEqual([
+      expect.stringMatching(/^beside, .* arena: 0\.8 \(bytes evac.*, - \(/),
+      '',
+    ]);
+    expect(all({ single: 500, auto: 100, arena: 0 })).toEqual([lines[4], '']);
   });
 });
 

@@ -37,6 +37,7 @@ export const CASSANDRA_VARIANTS = [
   'typed',
   'single',
   'auto',
+  'arena-refs',
   'arena',
   'floor',
 ] as const;
@@ -89,8 +90,9 @@ export function openCassandra(
     }
     case 'single':
     case 'auto':
+    case 'arena-refs':
     case 'arena':
-      return openArena(PLACEMENTS[variant], requests, policy);
+      return openArena(PLACEMENTS[variant === 'arena' ? 'arena-refs' : variant], requests, policy);
     case 'floor':
       return new CassandraFloor(requests);
     default:

@@ -1,4 +1,4 @@
-import { type Generation, GenerationalHeap, type Ref, type SiteId } from 'rolp/heap';
+import { type Generation, GenerationalHeap, type Ref, type SiteId, type SlabMemory } from 'rolp/heap';
 import type { OffHeapBytes, StopWorkLog } from './engine.js';
 import type { Placement } from './placement.js';
 import type { WordStore } from './words.js';
@@ -28,6 +28,11 @@ export class ArenaHeap {
   /** @param site what the runs of the new group are, for a placement that learns */
   openWords(site: string): ArenaWords {
     return new ArenaWords(this, this.placement.open(this.heap), this.heap.site(site));
+  }
+
+  /** For the placement `ARENA` alone: its groups' runs are named by where they lie. */
+  openFixedWords(): FixedWords {
+    return new FixedWords(this.heap, this.placement.open(this.heap)!);
   }
 
   /** Ends a group: at once where it has its generation, else block by block with the allocations that follow. */
@@ -118,6 +123,49 @@ export class ArenaWords implements WordStore {
   /** @param group frees the runs one by one, if that is how they end */
   end(group: EndedGroup): void {
     this.#arena.end(this.generation, group);
+  }
+}
+
+/** A group's runs of words in a fixed generation; a run's name is its address. */
+export class FixedWords implements WordStore {
+  readonly generation: Generation;
+  readonly #heap: GenerationalHeap;
+  readonly #memory: SlabMemory;
+  /** Where the run that was located last lies. A number: to keep the slab's arrays would cost a write barrier each. */
+  #slab = 0;
+
+  constructor(heap: GenerationalHeap, generation: Generation) {
+    this.#heap = heap;
+    this.#memory = heap.memory;
+    this.generation = generation;
+  }
+
+  get words(): Int32Array {
+    return this.#memory.i32[this.#slab]!;
+  }
+
+  get doubles(): Float64Array {
+    return this.#memory.f64[this.#slab]!;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#memory.u8[this.#slab]!;
+  }
+
+  allocate(words: number): number {
+    return this.#heap.place(4 * words, this.generation);
+  }
+
+  /** Nothing but to pick the slab: a run stays where it is. */
+  locate(run: number): number {
+    const memory = this.#memory;
+    this.#slab = run >>> memory.slabShift;
+    return (run & memory.slabMask) << memory.wordShift;
+  }
+
+  /** Lets go of all runs at once. */
+  end(): void {
+    this.#heap.releaseGeneration(this.generation);
   }
 }
 

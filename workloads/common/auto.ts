@@ -1,5 +1,5 @@
 import { pretenure } from 'rolp/pretenure';
-import { ARENA, type Placement, SINGLE } from './placement.js';
+import { ARENA, ARENA_REFS, type Placement, SINGLE } from './placement.js';
 
 /** As `single`, block by block and with no generation named, but rolp learns from births and deaths where they go. */
 const AUTO: Placement = {
@@ -10,8 +10,9 @@ const AUTO: Placement = {
 };
 
 /** The placements by name: the variants of a workload that lie in rolp's heap. */
-export const PLACEMENTS: Readonly<Record<'single' | 'auto' | 'arena', Placement>> = {
+export const PLACEMENTS: Readonly<Record<'single' | 'auto' | 'arena-refs' | 'arena', Placement>> = {
   single: SINGLE,
   auto: AUTO,
+  'arena-refs': ARENA_REFS,
   arena: ARENA,
 };

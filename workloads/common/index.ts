@@ -4,7 +4,7 @@
  *
  * What may not live here: anything that knows how one of the engines stores its data, or how time is taken.
  */
-export { ArenaHeap, ArenaHome, type ArenaWords, type EndedGroup } from './arena.js';
+export { ArenaHeap, ArenaHome, type ArenaWords, type EndedGroup, type FixedWords } from './arena.js';
 export { PLACEMENTS } from './auto.js';
 export { mixFloat, mixInt, mixString } from './checksum.js';
 export { type Corpus, loadCorpus, loadPointers, type PointerGraph } from './corpus.js';
@@ -17,6 +17,6 @@ export type {
   Workload,
   WorkloadOptions,
 } from './engine.js';
-export { ARENA, type Placement, SINGLE } from './placement.js';
+export { ARENA, ARENA_REFS, type Placement, SINGLE } from './placement.js';
 export { TypedWords, type WordStore } from './words.js';
 export { invertibleHash, Latest, ScrambledZipfian, Zipfian } from './ycsb.js';

@@ -21,9 +21,16 @@ const ONE_FOR_ALL = 1 as Generation;
 /** One generation for all: groups' blocks lie among each other, so regions must be evacuated. */
 export const SINGLE: Placement = { name: 'single', releasesGroups: false, open: () => ONE_FOR_ALL };
 
-/** A generation for each group, which dies with it: NG2C's @Gen by hand. */
+/** A generation for each group, which dies with it: NG2C's @Gen by hand, of blocks that could move. What `auto` can be. */
+export const ARENA_REFS: Placement = {
+  name: 'arena-refs',
+  releasesGroups: true,
+  open: (heap) => heap.newGeneration({ liveThreshold: 0 }),
+};
+
+/** The same of blocks that stay where they are placed, so that what points to them is an address. */
 export const ARENA: Placement = {
   name: 'arena',
   releasesGroups: true,
-  open: (heap) => heap.newGeneration({ liveThreshold: 0 }),
+  open: (heap) => heap.newGeneration({ fixed: true }),
 };

@@ -1,14 +1,34 @@
 import {
+  ARENA,
   ArenaHeap,
   ArenaHome,
   type ArenaWords,
   type EndedGroup,
+  type FixedWords,
   type Placement,
   type WordStore,
 } from '../common/index.js';
 import type { BatchHome, LoadedBatch } from './flat.js';
 
-/** The variants on rolp's heap: each vertex and each edge a block, one group a batch. */
+/** The variant `arena`: a batch is a generation, each vertex and each edge a block of it, named by its address. */
+export class FixedBatchHome extends ArenaHome implements BatchHome {
+  #words: FixedWords | undefined;
+
+  constructor(maxBytes: number) {
+    super(new ArenaHeap(ARENA, maxBytes));
+  }
+
+  open(): WordStore {
+    this.#words = this.arena.openFixedWords();
+    return this.#words;
+  }
+
+  close(): void {
+    this.#words!.end();
+  }
+}
+
+/** The other variants on rolp's heap: each vertex and each edge a block with a ref, one group a batch. */
 export class ArenaBatchHome extends ArenaHome implements BatchHome {
   #words: ArenaWords | undefined;
 

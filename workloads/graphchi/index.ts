@@ -11,7 +11,7 @@ import {
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
-import { ArenaBatchHome } from './arena.js';
+import { ArenaBatchHome, FixedBatchHome } from './arena.js';
 import { GraphEngine } from './engine.js';
 import { FlatBatches, longestBatch } from './flat.js';
 import { FloorBatches } from './floor.js';
@@ -24,7 +24,7 @@ export { GraphEngine } from './engine.js';
 export { type EdgeList, rmat, ShardedGraph } from './graph.js';
 export { DAMPING, type ProgramName, SWEEPS } from './programs.js';
 
-export const GRAPHCHI_VARIANTS = ['heap', 'typed', 'single', 'auto', 'arena', 'floor'] as const;
+export const GRAPHCHI_VARIANTS = ['heap', 'typed', 'single', 'auto', 'arena-refs', 'arena', 'floor'] as const;
 
 /** Batches that a sweep has. */
 const INTERVALS = 4;
@@ -59,8 +59,12 @@ export function openGraphchi(variant: string, graph: ShardedGraph, program: Prog
     }
     case 'single':
     case 'auto':
-    case 'arena': {
+    case 'arena-refs': {
       const home = new ArenaBatchHome(PLACEMENTS[variant], arenaBytes(graph));
+      return new GraphEngine(graph, program, new FlatBatches(graph, program, home));
+    }
+    case 'arena': {
+      const home = new FixedBatchHome(arenaBytes(graph));
       return new GraphEngine(graph, program, new FlatBatches(graph, program, home));
     }
     case 'floor':

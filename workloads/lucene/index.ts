@@ -30,7 +30,16 @@ export { type Token, TokenScanner, tokenise } from './tokens.js';
 /** What a document costs in the variant `heap`, measured: about ten postings of 105 bytes and its own object. */
 const HEAP_BYTES_PER_DOCUMENT = 1200;
 
-export const LUCENE_VARIANTS = ['heap', 'minisearch', 'typed', 'single', 'auto', 'arena', 'floor'] as const;
+export const LUCENE_VARIANTS = [
+  'heap',
+  'minisearch',
+  'typed',
+  'single',
+  'auto',
+  'arena-refs',
+  'arena',
+  'floor',
+] as const;
 
 /**
  * Bytes of blocks for each document at the worst moment, measured: a merge of nearly all, its inputs still
@@ -59,8 +68,10 @@ export function openLucene(
       return new LuceneEngine(requests, new FlatStore(new TypedSegments(), documents), policy);
     case 'single':
     case 'auto':
+    case 'arena-refs':
     case 'arena': {
-      const home = new ArenaSegments(PLACEMENTS[variant], arenaBytes(documents));
+      const placement = PLACEMENTS[variant === 'arena' ? 'arena-refs' : variant];
+      const home = new ArenaSegments(placement, arenaBytes(documents));
       return new LuceneEngine(requests, new FlatStore(home, documents), policy);
     }
     case 'floor':

@@ -17,6 +17,7 @@
   const ALWAYS = {
     heap: '#e15759',
     arena: '#59a14f',
+    'arena-refs': '#a0c59a',
     auto: '#17a2b8',
     floor: '#888888',
     typed: '#4e79a7',
