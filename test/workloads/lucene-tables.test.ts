@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ARENA, ArenaHeap, SINGLE, TypedWords, type WordStore } from '../../workloads/common/index.js';
+import {
+  ARENA,
+  ARENA_REFS,
+  ArenaHeap,
+  SINGLE,
+  TypedWords,
+  type WordStore,
+} from '../../workloads/common/index.js';
 import { DocTable, ID, LENGTH, NUMBER } from '../../workloads/lucene/doc-table.js';
 import { FlatSegment } from '../../workloads/lucene/flat-segment.js';
 import { NONE, TermKey, TermTable } from '../../workloads/lucene/term-table.js';
@@ -9,7 +16,8 @@ import { MAX_TERM_LENGTH } from '../../workloads/lucene/tokens.js';
 const STORES: Record<string, () => WordStore> = {
   typed: () => new TypedWords(64),
   single: () => new ArenaHeap(SINGLE, 2 ** 24).openWords('runs'),
-  arena: () => new ArenaHeap(ARENA, 2 ** 24).openWords('runs'),
+  'arena-refs': () => new ArenaHeap(ARENA_REFS, 2 ** 24).openWords('runs'),
+  arena: () => new ArenaHeap(ARENA, 2 ** 24).openFixedWords(),
 };
 
 /** Few hashes, so that chains are long. */
