@@ -91,7 +91,7 @@ describe.each(Object.entries(STORES))('tables of a segment in %s', (_, open) => 
     const positions = Int32Array.of(1, 2, 3);
     for (let doc = 0; doc < 600; doc++) {
       setKey(key, `w${doc % 17}`);
-      segment.addPosting(segment.terms.intern(key), doc, positions, 1 + (doc % 3));
+      segment.addPosting(segment.terms.intern(key), doc, 1, positions, 1 + (doc % 3));
       segment.addDoc(doc, doc + 1, 1);
     }
     expect([...segment.runs()].sort((a, b) => a - b)).toEqual(allocated.sort((a, b) => a - b));

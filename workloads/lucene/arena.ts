@@ -1,9 +1,36 @@
-import { ArenaHeap, ArenaHome, type ArenaWords, type EndedGroup, type Placement } from '../common/index.js';
+import {
+  ARENA,
+  ArenaHeap,
+  ArenaHome,
+  type ArenaWords,
+  type EndedGroup,
+  type FixedWords,
+  type Placement,
+} from '../common/index.js';
 import { BUFFER_LEVEL } from './engine.js';
 import type { SegmentHome } from './flat.js';
 import type { FlatSegment } from './flat-segment.js';
 
-/** The variants on rolp's heap: each run a block, one group a RAM buffer and one a segment. */
+/** The variant `arena`: a RAM buffer or segment is a generation, each run a block of it, named by its address. */
+export class FixedSegments extends ArenaHome implements SegmentHome<FixedWords> {
+  constructor(maxBytes: number) {
+    super(new ArenaHeap(ARENA, maxBytes));
+  }
+
+  open(): FixedWords {
+    return this.arena.openFixedWords();
+  }
+
+  wordsOf(): number {
+    return 0;
+  }
+
+  close(segment: FlatSegment<FixedWords>): void {
+    segment.words.end();
+  }
+}
+
+/** The other variants on rolp's heap: each run a block with a ref, one group a RAM buffer and one a segment. */
 export class ArenaSegments extends ArenaHome implements SegmentHome<ArenaWords> {
   constructor(placement: Placement, maxBytes: number) {
     super(new ArenaHeap(placement, maxBytes));

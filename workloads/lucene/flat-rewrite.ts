@@ -1,6 +1,6 @@
 import type { WordStore } from '../common/index.js';
 import { ID, LENGTH, MOVED, NUMBER } from './doc-table.js';
-import { DOC, type FlatSegment, FREQUENCY, NEXT, POSITIONS } from './flat-segment.js';
+import { COUNTS, DOC, type FlatSegment, frequencyIn, lengthIn, NEXT, POSITIONS } from './flat-segment.js';
 import { SteppedRewrite } from './rewrite.js';
 import { FIRST, NONE, TermKey } from './term-table.js';
 
@@ -56,7 +56,8 @@ export class FlatRewrite<W extends WordStore> extends SteppedRewrite<FlatSegment
     const at = words.locate(this.#posting);
     const own = words.words;
     this.#posting = own[at + NEXT]!;
-    const frequency = own[at + FREQUENCY]!;
+    const counts = own[at + COUNTS]!;
+    const frequency = frequencyIn(counts);
     const from = table.locate(own[at + DOC]!);
     const doc = words.words[from + MOVED]!;
     if (doc === -1) return true;
@@ -68,7 +69,7 @@ export class FlatRewrite<W extends WordStore> extends SteppedRewrite<FlatSegment
       key.setFrom(words, this.#term);
       this.#into = this.output.terms.intern(key);
     }
-    this.output.addPosting(this.#into, doc, positions, frequency);
+    this.output.addPosting(this.#into, doc, lengthIn(counts), positions, frequency);
     return true;
   }
 

@@ -1,7 +1,7 @@
 import type { WordStore } from '../common/index.js';
-import { ID, LENGTH, NUMBER } from './doc-table.js';
+import { ID, NUMBER } from './doc-table.js';
 import { type IndexView, isDisjunction, isPhrase } from './engine.js';
-import { DOC, type FlatSegment, FREQUENCY, NEXT, POSITIONS } from './flat-segment.js';
+import { COUNTS, DOC, type FlatSegment, frequencyIn, lengthIn, NEXT, POSITIONS } from './flat-segment.js';
 import { bm25, inverseDocumentFrequency, type SearchAnswer, TopHits } from './ranking.js';
 import { COUNT, FIRST, NONE, TermKey } from './term-table.js';
 import { TokenScanner } from './tokens.js';
@@ -64,11 +64,6 @@ export class FlatSearch<W extends WordStore> {
     if (this.#latest[id] === own[at + NUMBER]) this.#top.add(id, score);
   }
 
-  #lengthOf({ words, table }: FlatSegment<W>, doc: number): number {
-    const at = table.locate(doc);
-    return words.words[at + LENGTH]!;
-  }
-
   /** @param terms where the segment's terms begin in `#terms` */
   #any(segment: FlatSegment<W>, terms: number, meanLength: number): void {
     if (segment.docs > this.#scores.length) {
@@ -86,10 +81,10 @@ export class FlatSearch<W extends WordStore> {
         const word = words.locate(posting);
         const own = words.words;
         const doc = own[word + DOC]!;
-        const length = this.#lengthOf(segment, doc);
+        const counts = own[word + COUNTS]!;
         const before = scores[doc]!;
         if (before === 0) this.#touched[touched++] = doc;
-        scores[doc] = before + bm25(idf, own[word + FREQUENCY]!, length, meanLength);
+        scores[doc] = before + bm25(idf, frequencyIn(counts), lengthIn(counts), meanLength);
         posting = own[word + NEXT]!;
       }
     }
@@ -116,9 +111,7 @@ export class FlatSearch<W extends WordStore> {
       const doc = own[word + DOC]!;
       first = own[word + NEXT]!;
       if (!this.#advanceAll(words, doc)) continue;
-      const score = phrase
-        ? this.#phraseScore(segment, doc, meanLength)
-        : this.#sum(segment, doc, meanLength);
+      const score = phrase ? this.#phraseScore(words, meanLength) : this.#sum(words, meanLength);
       if (score > 0) this.#collect(segment, doc, score);
     }
   }
@@ -141,28 +134,26 @@ export class FlatSearch<W extends WordStore> {
     return true;
   }
 
-  #sum(segment: FlatSegment<W>, doc: number, meanLength: number): number {
-    const length = this.#lengthOf(segment, doc);
+  #sum(words: W, meanLength: number): number {
     let sum = 0;
     for (let at = 0; at < this.#query.count; at++) {
-      const frequency = wordOf(segment.words, this.#cursors[at]!, FREQUENCY);
-      sum += bm25(this.#idfs[at]!, frequency, length, meanLength);
+      const counts = wordOf(words, this.#cursors[at]!, COUNTS);
+      sum += bm25(this.#idfs[at]!, frequencyIn(counts), lengthIn(counts), meanLength);
     }
     return sum;
   }
 
-  #phraseScore(segment: FlatSegment<W>, doc: number, meanLength: number): number {
-    const { words } = segment;
+  #phraseScore(words: W, meanLength: number): number {
     const first = this.#cursors[0]!;
-    const starts = wordOf(words, first, FREQUENCY);
+    const counts = wordOf(words, first, COUNTS);
     let frequency = 0;
-    for (let i = 0; i < starts; i++) {
+    for (let i = 0; i < frequencyIn(counts); i++) {
       if (this.#inARow(words, wordOf(words, first, POSITIONS + i))) frequency++;
     }
     if (frequency === 0) return 0;
     let idf = 0;
     for (let at = 0; at < this.#query.count; at++) idf += this.#idfs[at]!;
-    return bm25(idf, frequency, this.#lengthOf(segment, doc), meanLength);
+    return bm25(idf, frequency, lengthIn(counts), meanLength);
   }
 
   #inARow(words: W, start: number): boolean {
@@ -171,7 +162,7 @@ export class FlatSearch<W extends WordStore> {
       const word = words.locate(this.#cursors[at]!);
       const own = words.words;
       const wanted = start + positions[at]! - positions[0]!;
-      const frequency = own[word + FREQUENCY]!;
+      const frequency = frequencyIn(own[word + COUNTS]!);
       let i = 0;
       while (i < frequency && own[word + POSITIONS + i] !== wanted) i++;
       if (i === frequency) return false;

@@ -4,13 +4,25 @@ import type { SegmentInfo } from './engine.js';
 import { COUNT, FIRST, LAST, NONE, TermTable } from './term-table.js';
 
 /**
- * A posting's words: the term's next posting (NONE for none), the document, how often the term is in it, and its
- * positions there.
+ * A posting's words: the term's next posting (NONE for none), the document, its length and how often the term is in it,
+ * and the term's positions there. The length is the document's, said again where scores are made: looked up there, it
+ * was the half of a search.
  */
 export const NEXT = 0;
 export const DOC = 1;
-export const FREQUENCY = 2;
+export const COUNTS = 2;
 export const POSITIONS = 3;
+
+/** Texts are shorter than the scanner's 2^12 letters. */
+const LENGTH_SHIFT = 12;
+
+export function frequencyIn(counts: number): number {
+  return counts & ((1 << LENGTH_SHIFT) - 1);
+}
+
+export function lengthIn(counts: number): number {
+  return counts >>> LENGTH_SHIFT;
+}
 
 /** A segment as runs of words: postings, terms and documents lie in one store, which is the segment's own. */
 export class FlatSegment<W extends WordStore = WordStore> implements SegmentInfo {
@@ -38,15 +50,15 @@ export class FlatSegment<W extends WordStore = WordStore> implements SegmentInfo
     this.tokens += length;
   }
 
-  /** Puts a posting at the end of its term's list. */
-  addPosting(term: number, doc: number, positions: Int32Array, frequency: number): void {
+  /** Puts a posting at the end of its term's list. @param length of the document, in words */
+  addPosting(term: number, doc: number, length: number, positions: Int32Array, frequency: number): void {
     const { words } = this;
     const posting = words.allocate(POSITIONS + frequency);
     const at = words.locate(posting);
     const own = words.words;
     own[at + NEXT] = NONE;
     own[at + DOC] = doc;
-    own[at + FREQUENCY] = frequency;
+    own[at + COUNTS] = (length << LENGTH_SHIFT) | frequency;
     for (let i = 0; i < frequency; i++) own[at + POSITIONS + i] = positions[i]!;
     this.#append(term, posting);
     this.postings++;

@@ -66,7 +66,7 @@ export class FlatStore<W extends WordStore> implements SegmentStore<FlatSegment<
         this.#positions[frequency++] = positions[other]!;
         terms[other] = NONE;
       }
-      buffer.addPosting(term, buffer.docs, this.#positions, frequency);
+      buffer.addPosting(term, buffer.docs, count, this.#positions, frequency);
     }
     buffer.addDoc(id, number, count);
     this.#latest[id] = number;

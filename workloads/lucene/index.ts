@@ -12,7 +12,7 @@ import {
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
-import { ArenaSegments } from './arena.js';
+import { ArenaSegments, FixedSegments } from './arena.js';
 import { DEFAULT_POLICY, LuceneEngine, type LucenePolicy } from './engine.js';
 import { FlatStore } from './flat.js';
 import { LuceneFloor } from './floor.js';
@@ -68,10 +68,12 @@ export function openLucene(
       return new LuceneEngine(requests, new FlatStore(new TypedSegments(), documents), policy);
     case 'single':
     case 'auto':
-    case 'arena-refs':
+    case 'arena-refs': {
+      const home = new ArenaSegments(PLACEMENTS[variant], arenaBytes(documents));
+      return new LuceneEngine(requests, new FlatStore(home, documents), policy);
+    }
     case 'arena': {
-      const placement = PLACEMENTS[variant === 'arena' ? 'arena-refs' : variant];
-      const home = new ArenaSegments(placement, arenaBytes(documents));
+      const home = new FixedSegments(arenaBytes(documents));
       return new LuceneEngine(requests, new FlatStore(home, documents), policy);
     }
     case 'floor':
