@@ -1,56 +1,56 @@
 import type { Rewrite, TableInfo } from './engine.js';
-import { FIELDS } from './requests.js';
 
-/**
- * Merges sorted tables row by row, the lowest key first; of a row's cells the newest table's count. What a key
- * is and where cells lie is the variant's.
- */
-export abstract class Compaction<T extends TableInfo, K extends string | number> implements Rewrite<T> {
+/** Goes through a table by key. What a key is and where cells lie is the variant's. */
+export interface Cursor<K> {
+  /** Of the row that it is at; undefined behind the last. */
+  readonly key: K | undefined;
+  next(): void;
+}
+
+/** Merges sorted tables row by row, the lowest key first; of a row's cells the newest table's count. */
+export abstract class Compaction<T extends TableInfo, K extends string | number, C extends Cursor<K>>
+  implements Rewrite<T>
+{
   readonly output: T;
-  /** Oldest first. */
-  readonly #inputs: readonly T[];
-  readonly #cursors: number[];
+  left: number;
+  /** Newest first. */
+  readonly #cursors: readonly C[];
 
-  constructor(inputs: readonly T[], output: T) {
-    this.#inputs = inputs;
-    this.#cursors = inputs.map(() => 0);
+  /** @param inputs oldest first */
+  constructor(inputs: readonly T[], output: T, cursorOf: (input: T) => C) {
+    this.#cursors = inputs.map(cursorOf).reverse();
+    this.left = inputs.reduce((units, { rows, cells }) => units + rows + cells, 0);
     this.output = output;
   }
 
-  step(units: number): boolean {
-    for (let left = units; left > 0; left -= 1 + FIELDS) {
-      const key = this.#lowestKey();
-      if (key === undefined) return true;
-      this.#mergeRow(key);
-    }
-    return this.#lowestKey() === undefined;
+  step(units: number): number {
+    const before = this.left;
+    while (this.left > 0 && before - this.left < units) this.#mergeRow(this.#lowestKey()!);
+    return before - this.left;
   }
 
   #lowestKey(): K | undefined {
     let lowest: K | undefined;
-    for (let at = 0; at < this.#inputs.length; at++) {
-      const input = this.#inputs[at]!;
-      if (this.#cursors[at]! === input.rows) continue;
-      const key = this.keyOf(input, this.#cursors[at]!);
-      if (lowest === undefined || key < lowest) lowest = key;
+    for (const { key } of this.#cursors) {
+      if (key !== undefined && (lowest === undefined || key < lowest)) lowest = key;
     }
     return lowest;
   }
 
   #mergeRow(key: K): void {
     this.append(key);
-    for (let at = this.#inputs.length - 1; at >= 0; at--) {
-      const input = this.#inputs[at]!;
-      const row = this.#cursors[at]!;
-      if (row === input.rows || this.keyOf(input, row) !== key) continue;
-      this.fill(input, row);
-      this.#cursors[at] = row + 1;
+    for (const cursor of this.#cursors) {
+      if (cursor.key !== key) continue;
+      this.left -= 1 + this.fill(cursor);
+      cursor.next();
     }
   }
 
-  protected abstract keyOf(table: T, row: number): K;
   /** Begins a row of the output, without cells. */
   protected abstract append(key: K): void;
-  /** Takes over the cells that the row begun last lacks. */
-  protected abstract fill(input: T, row: number): void;
+  /**
+   * Takes over the cells that the row begun last lacks.
+   * @returns how many cells the cursor's row has.
+   */
+  protected abstract fill(cursor: C): number;
 }

@@ -14,22 +14,29 @@ export interface MemtableInfo {
 
 /** A sorted table, immutable once its rewrite is done. */
 export interface TableInfo {
-  rows: number;
+  readonly rows: number;
+  readonly cells: number;
   /** 0 for a flushed memtable; one more than its inputs' for a compaction. */
   readonly tier: number;
 }
 
-/** A flush or compaction under way. */
+/** A flush or compaction under way. Its work is counted in units: one for each row read, one for each of its cells. */
 export interface Rewrite<T> {
   readonly output: T;
+  /** Units still to do; 0 once all is done. */
+  readonly left: number;
   /**
-   * Does a bounded amount of work: about one unit a cell and one a row.
-   * @returns whether all is done.
+   * Reads rows until `units` or more are done, or all.
+   * @returns units done: fewer than `units` and what a row has in all inputs.
    */
-  step(units: number): boolean;
+  step(units: number): number;
 }
 
-/** What a read looks at: each list oldest first, all tables older than all memtables. */
+/**
+ * What a read looks at: each list oldest first, all tables older than all memtables. While a compaction is under way,
+ * its output stands behind its inputs (Cassandra opens it early too): keys that it has passed are found there, and
+ * inputs may let go of them.
+ */
 export interface StoreView<M, T> {
   readonly memtables: readonly M[];
   readonly tables: readonly T[];
@@ -72,7 +79,10 @@ export interface CassandraPolicy {
    * max_size_amplification of universal compaction): it bounds what overwritten cells take.
    */
   readonly maxAmplification: number;
-  /** Units of flushing and compaction done with each cell written; must outrun what writes cause. */
+  /**
+   * Units of flushing and compaction done with each cell written while there is something to do. Little more than what
+   * writes cause on average, so that there nearly always is, and one write costs what another does.
+   */
   readonly unitsPerCell: number;
   /** Rows in the row cache. */
   readonly cachedRows: number;
@@ -83,7 +93,7 @@ export function policyFor(rows: number): CassandraPolicy {
     memtableCells: Math.max(1000, Math.round((rows * FIELDS) / 40)),
     compactionFanIn: 4,
     maxAmplification: 1.5,
-    unitsPerCell: 16,
+    unitsPerCell: 12,
     cachedRows: Math.max(100, Math.round(rows / 10)),
   };
 }
@@ -101,8 +111,15 @@ export class CassandraEngine<M extends MemtableInfo, T extends TableInfo> implem
   readonly #store: TableStore<M, T>;
   readonly #cache: RowCache;
   readonly #policy: CassandraPolicy;
-  #flush: Rewrite<T> | undefined;
+  #flush: { rewrite: Rewrite<T>; total: number } | undefined;
   #compaction: { rewrite: Rewrite<T>; inputs: readonly T[] } | undefined;
+  /** Whether there may be tables to compact: not until another is there. */
+  #tablesChanged = false;
+  /** The most units that came with one write. */
+  #largestShare = 0;
+  #unitsDone = 0;
+  /** Units of compaction due; negative when more were done. */
+  #owed = 0;
   #time = 0;
   #cacheHits = 0;
   #reads = 0;
@@ -178,30 +195,74 @@ export class CassandraEngine<M extends MemtableInfo, T extends TableInfo> implem
       tables: this.tables.length,
       tableRows: this.tables.reduce((sum, table) => sum + table.rows, 0),
       cacheHitRatio: this.#cacheHits / Math.max(1, this.#reads),
+      writes: this.#time,
+      largestShare: this.#largestShare,
+      unitsPerWrite: this.#unitsDone / Math.max(1, this.#time),
       ...this.#store.stats?.(),
     };
   }
 
+  /**
+   * A write's share. Rows are not cut, so what one took beyond its share is taken off the next ones': work goes on
+   * evenly.
+   */
   #maintain(): void {
-    if (this.memtables.length > 1) {
-      this.#flush ??= this.#store.startFlush(this.memtables[0]!);
-      if (this.#flush.step(this.#policy.unitsPerCell)) this.#finishFlush(this.#flush.output);
-      return;
-    }
-    this.#compaction ??= this.#chooseCompaction();
-    if (this.#compaction?.rewrite.step(this.#policy.unitsPerCell)) this.#finishCompaction();
+    const flushed = this.#flushSome();
+    if (this.#compaction === undefined && this.#tablesChanged) this.#startCompaction();
+    const units = flushed + (this.#compaction === undefined ? 0 : this.#compactSome(flushed));
+    this.#unitsDone += units;
+    if (units > this.#largestShare) this.#largestShare = units;
+  }
+
+  /** Is done by the time that the next memtable is full. @returns units done */
+  #flushSome(): number {
+    if (this.memtables.length === 1) return 0;
+    this.#flush ??= this.#openFlush();
+    const { rewrite, total } = this.#flush;
+    const { memtableCells } = this.#policy;
+    const due = Math.floor(total * Math.max(0, 1 - this.memtables.at(-1)!.cells / memtableCells));
+    const units = rewrite.left > due ? rewrite.step(rewrite.left - due) : 0;
+    if (rewrite.left === 0) this.#finishFlush(rewrite.output);
+    return units;
+  }
+
+  #openFlush(): { rewrite: Rewrite<T>; total: number } {
+    const rewrite = this.#store.startFlush(this.memtables[0]!);
+    return { rewrite, total: rewrite.left };
+  }
+
+  /** @returns units done */
+  #compactSome(flushed: number): number {
+    const { rewrite } = this.#compaction!;
+    this.#owed += this.#policy.unitsPerCell - flushed;
+    if (this.#owed <= 0) return 0;
+    const units = rewrite.step(this.#owed);
+    this.#owed -= units;
+    if (rewrite.left === 0) this.#finishCompaction();
+    return units;
   }
 
   #finishFlush(table: T): void {
     this.#flush = undefined;
     this.tables.push(table);
+    this.#tablesChanged = true;
     this.#store.dropMemtable(this.memtables.shift()!);
   }
 
+  #startCompaction(): void {
+    this.#tablesChanged = false;
+    this.#compaction = this.#chooseCompaction();
+    if (this.#compaction === undefined) return;
+    const { rewrite, inputs } = this.#compaction;
+    this.tables.splice(this.tables.indexOf(inputs.at(-1)!) + 1, 0, rewrite.output);
+  }
+
   #finishCompaction(): void {
-    const { inputs, rewrite } = this.#compaction!;
+    const { inputs } = this.#compaction!;
     this.#compaction = undefined;
-    this.tables.splice(this.tables.indexOf(inputs[0]!), inputs.length, rewrite.output);
+    this.#owed = 0;
+    this.#tablesChanged = true;
+    this.tables.splice(this.tables.indexOf(inputs[0]!), inputs.length);
     this.#store.dropTables(inputs);
   }
 

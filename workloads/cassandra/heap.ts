@@ -1,6 +1,7 @@
 import { BloomFilter } from './bloom.js';
-import { Compaction } from './compaction.js';
+import { Compaction, type Cursor } from './compaction.js';
 import type { MemtableInfo, Rewrite, Row, StoreView, TableInfo, TableStore } from './engine.js';
+import { RANGES, rangeOf } from './ranges.js';
 import { FIELDS, tokenOf } from './requests.js';
 
 /**
@@ -14,25 +15,22 @@ interface Cell {
 
 type Cells = (Cell | undefined)[];
 
-/**
- * A memtable is cut by ranges of keys (as Cassandra's trie memtable is sharded), so that a flush sorts some
- * hundred keys at a time and not all of them in one stop.
- */
-const RANGES = 256;
-
 class HeapMemtable implements MemtableInfo {
   cells = 0;
+  /** Cells that no newer one has overwritten. */
+  latest = 0;
   readonly ranges: Map<string, Cells>[] = Array.from({ length: RANGES }, () => new Map());
 
   rangeOf(key: string): Map<string, Cells> {
-    return this.ranges[Math.floor(tokenOf(key) / (2 ** 32 / RANGES))]!;
+    return this.ranges[rangeOf(tokenOf(key))]!;
   }
 }
 
 class HeapTable implements TableInfo {
   readonly tier: number;
+  cells = 0;
   readonly keys: string[] = [];
-  readonly cells: Cells[] = [];
+  readonly rowCells: Cells[] = [];
   readonly bloom: BloomFilter;
 
   constructor(tier: number, maxRows: number) {
@@ -46,7 +44,7 @@ class HeapTable implements TableInfo {
 
   append(key: string, cells: Cells): void {
     this.keys.push(key);
-    this.cells.push(cells);
+    this.rowCells.push(cells);
     this.bloom.add(tokenOf(key));
   }
 
@@ -58,7 +56,7 @@ class HeapTable implements TableInfo {
       if (this.keys[middle]! < key) low = middle + 1;
       else high = middle;
     }
-    return this.keys[low] === key ? this.cells[low] : undefined;
+    return this.keys[low] === key ? this.rowCells[low] : undefined;
   }
 }
 
@@ -74,6 +72,7 @@ export class HeapTables implements TableStore<HeapMemtable, HeapTable> {
       cells = new Array(FIELDS).fill(undefined);
       range.set(key, cells);
     }
+    if (cells[field] === undefined) memtable.latest++;
     cells[field] = { value, time };
     memtable.cells++;
   }
@@ -126,8 +125,15 @@ function fillFrom(newest: Cells, older: Cells | undefined): number {
   return filled;
 }
 
+function countOf(cells: Cells): number {
+  let count = 0;
+  for (const cell of cells) if (cell !== undefined) count++;
+  return count;
+}
+
 class HeapFlush implements Rewrite<HeapTable> {
   readonly output: HeapTable;
+  left: number;
   readonly #memtable: HeapMemtable;
   #range = 0;
   #sorted: [string, Cells][] = [];
@@ -135,40 +141,66 @@ class HeapFlush implements Rewrite<HeapTable> {
 
   constructor(memtable: HeapMemtable) {
     this.#memtable = memtable;
-    this.output = new HeapTable(
-      0,
-      memtable.ranges.reduce((rows, range) => rows + range.size, 0),
-    );
+    const rows = memtable.ranges.reduce((sum, range) => sum + range.size, 0);
+    this.output = new HeapTable(0, rows);
+    this.left = rows + memtable.latest;
   }
 
-  step(units: number): boolean {
-    for (let left = units; left > 0; ) {
-      if (this.#at === this.#sorted.length) {
-        if (this.#range === RANGES) return true;
-        const range = this.#memtable.ranges[this.#range++]!;
-        this.#sorted = [...range].sort(([a], [b]) => (a < b ? -1 : 1));
-        this.#at = 0;
-        left--;
-        continue;
-      }
-      const [key, cells] = this.#sorted[this.#at++]!;
-      this.output.append(key, cells);
-      left -= 1 + FIELDS;
+  step(units: number): number {
+    const before = this.left;
+    while (this.left > 0 && before - this.left < units) {
+      if (this.#at === this.#sorted.length) this.#sortRange();
+      else this.#takeRow();
     }
-    return this.#at === this.#sorted.length && this.#range === RANGES;
+    return before - this.left;
+  }
+
+  #sortRange(): void {
+    const range = this.#memtable.ranges[this.#range++]!;
+    this.#sorted = [...range].sort(([a], [b]) => (a < b ? -1 : 1));
+    this.#at = 0;
+  }
+
+  #takeRow(): void {
+    const [key, cells] = this.#sorted[this.#at++]!;
+    this.output.append(key, cells);
+    const count = countOf(cells);
+    this.output.cells += count;
+    this.left -= 1 + count;
   }
 }
 
-class HeapCompaction extends Compaction<HeapTable, string> {
-  protected keyOf(table: HeapTable, row: number): string {
-    return table.keys[row]!;
+class HeapCursor implements Cursor<string> {
+  readonly #table: HeapTable;
+  #row = 0;
+  key: string | undefined;
+
+  constructor(table: HeapTable) {
+    this.#table = table;
+    this.key = table.keys[0];
+  }
+
+  get cells(): Cells {
+    return this.#table.rowCells[this.#row]!;
+  }
+
+  next(): void {
+    this.key = this.#table.keys[++this.#row];
+  }
+}
+
+class HeapCompaction extends Compaction<HeapTable, string, HeapCursor> {
+  constructor(inputs: readonly HeapTable[], output: HeapTable) {
+    super(inputs, output, (input) => new HeapCursor(input));
   }
 
   protected append(key: string): void {
     this.output.append(key, new Array(FIELDS).fill(undefined));
   }
 
-  protected fill(input: HeapTable, row: number): void {
-    fillFrom(this.output.cells.at(-1)!, input.cells[row]);
+  protected fill({ cells }: HeapCursor): number {
+    const { output } = this;
+    output.cells += fillFrom(output.rowCells.at(-1)!, cells);
+    return countOf(cells);
   }
 }

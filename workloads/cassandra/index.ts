@@ -13,11 +13,11 @@ import {
   type Workload,
   type WorkloadOptions,
 } from '../common/index.js';
-import { ArenaTables } from './arena.js';
 import { CassandraEngine, type CassandraPolicy, policyFor } from './engine.js';
 import { FlatTables } from './flat.js';
 import { CassandraFloor } from './floor.js';
 import { HeapTables } from './heap.js';
+import { RefTables } from './ref-shelf.js';
 import { MIX_NAMES, Requests } from './requests.js';
 import { ArenaRowCache, BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './row-caches.js';
 import { TypedTables } from './typed.js';
@@ -66,7 +66,7 @@ function openArena(placement: Placement, requests: Requests, policy: CassandraPo
   const { cachedRows, memtableCells } = policy;
   const arena = new ArenaHeap(placement, arenaBytes(requests.rows, cachedRows));
   const cache = new ArenaRowCache(arena.heap, cachedRows, cacheBytes(arena.heap, cachedRows));
-  const tables = new FlatTables(new ArenaTables(arena), memtableCells);
+  const tables = new FlatTables(new RefTables(arena), memtableCells);
   return new CassandraEngine(requests, tables, cache, policy);
 }
 

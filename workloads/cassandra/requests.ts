@@ -1,5 +1,6 @@
 import { seededRandom } from '../../src/base/random.js';
 import { invertibleHash, Latest, ScrambledZipfian, Zipfian } from '../common/index.js';
+import { readLatin1 } from './text.js';
 
 /** YCSB's row: ten fields of a hundred printable characters. A write sets one of them, a read wants all. */
 export const FIELDS = 10;
@@ -72,7 +73,7 @@ export class Requests {
   }
 
   recordKey(record: number): string {
-    return this.#keys.toString('latin1', record * KEY_LENGTH, (record + 1) * KEY_LENGTH);
+    return readLatin1(this.#keys, record * KEY_LENGTH, KEY_LENGTH);
   }
 
   /** The value that operation `op` writes. Each time round, the stream's values are others. */
@@ -89,7 +90,7 @@ export class Requests {
   }
 
   #valueFrom(at: number): string {
-    return this.#pool.toString('latin1', at, at + FIELD_LENGTH);
+    return readLatin1(this.#pool, at, FIELD_LENGTH);
   }
 
   get bytes(): number {

@@ -4,6 +4,7 @@ import type { GenerationalHeap } from 'rolp/heap';
 import { invertibleHash } from '../common/index.js';
 import type { Row, RowCache } from './engine.js';
 import { FIELD_LENGTH, FIELDS, tokenOf } from './requests.js';
+import { readLatin1, writeLatin1 } from './text.js';
 
 /** A Map in order of use: what one writes without a library. */
 export class MapRowCache implements RowCache {
@@ -97,7 +98,7 @@ export class BufferRowCache implements RowCache {
     let at = 8;
     for (let field = 0; field < FIELDS; field++) {
       const end = at + 1 + encoded[at]!;
-      values.push(encoded.toString('latin1', at + 1, end));
+      values.push(readLatin1(encoded, at + 1, end - at - 1));
       at = end;
     }
     return { values, writeTime: encoded.readDoubleLE(0) };
@@ -149,7 +150,7 @@ export class TypedRowCache implements RowCache {
   readonly #tokens: Uint32Array;
   readonly #times: Float64Array;
   readonly #lengths: Uint8Array;
-  readonly #values: Buffer;
+  readonly #values: Uint8Array;
   readonly #newer: Int32Array;
   readonly #older: Int32Array;
   /** Slot + 1 by hash; 0 where empty. */
@@ -164,7 +165,7 @@ export class TypedRowCache implements RowCache {
     this.#tokens = new Uint32Array(maxRows);
     this.#times = new Float64Array(maxRows);
     this.#lengths = new Uint8Array(maxRows * FIELDS);
-    this.#values = Buffer.from(new ArrayBuffer(maxRows * FIELDS * FIELD_LENGTH));
+    this.#values = new Uint8Array(maxRows * FIELDS * FIELD_LENGTH);
     this.#newer = new Int32Array(maxRows);
     this.#older = new Int32Array(maxRows);
     this.#index = new Int32Array(2 ** Math.ceil(Math.log2(2 * maxRows + 2)));
@@ -182,7 +183,7 @@ export class TypedRowCache implements RowCache {
     const values: string[] = [];
     for (let field = 0; field < FIELDS; field++) {
       const start = (slot * FIELDS + field) * FIELD_LENGTH;
-      values.push(this.#values.toString('latin1', start, start + this.#lengths[slot * FIELDS + field]!));
+      values.push(readLatin1(this.#values, start, this.#lengths[slot * FIELDS + field]!));
     }
     return { values, writeTime: this.#times[slot]! };
   }
@@ -196,7 +197,7 @@ export class TypedRowCache implements RowCache {
     for (let field = 0; field < FIELDS; field++) {
       const value = row.values[field]!;
       this.#lengths[slot * FIELDS + field] = value.length;
-      this.#values.write(value, (slot * FIELDS + field) * FIELD_LENGTH, 'latin1');
+      writeLatin1(this.#values, (slot * FIELDS + field) * FIELD_LENGTH, value);
     }
     this.#index[this.#place(token)] = slot + 1;
     this.#linkNewest(slot);

@@ -1,21 +1,24 @@
-import { invertibleHash, type OffHeapBytes } from '../common/index.js';
-import type { Numbers, Shelf, ShelfHome, TokenIndex } from './flat.js';
-import { FIELD_LENGTH, FIELDS } from './requests.js';
+import type { OffHeapBytes } from '../common/index.js';
+import type { ShelfHome, TokenIndex } from './shelf.js';
+import { WordIndex } from './word-index.js';
+import { type ByteStore, WordShelf } from './word-shelf.js';
 
 /**
- * The variant `typed`: each memtable and table a handful of plain typed arrays, allocated when it is begun and
- * left to the collector when it is replaced. A cell is a number: its value lies at that many FIELD_LENGTHs.
+ * The variant `typed`: each memtable and slice of a table in plain typed arrays, allocated as it grows and
+ * left to the collector when it is over.
  */
 export class TypedTables implements ShelfHome<TypedShelf> {
   readonly #live = new Set<TypedShelf>();
 
   openMemtable(cells: number): { shelf: TypedShelf; index: TokenIndex } {
-    const index = new TypedIndex(cells);
-    return { shelf: this.#opened(new TypedShelf(cells, cells, index)), index };
+    const shelf = this.openSlice();
+    return { shelf, index: new WordIndex(shelf.store, cells) };
   }
 
-  openTable(rows: number, cells: number): TypedShelf {
-    return this.#opened(new TypedShelf(rows, cells, undefined));
+  openSlice(): TypedShelf {
+    const shelf = new WordShelf(new ChunkedWords());
+    this.#live.add(shelf);
+    return shelf;
   }
 
   close(shelf: TypedShelf): void {
@@ -25,138 +28,67 @@ export class TypedTables implements ShelfHome<TypedShelf> {
   offHeap(): OffHeapBytes {
     let committed = 0;
     let used = 0;
-    for (const shelf of this.#live) {
-      committed += shelf.bytes;
-      used += shelf.usedBytes;
+    for (const { store } of this.#live) {
+      committed += store.committedBytes;
+      used += store.usedBytes;
     }
     return { committed, used };
   }
-
-  #opened(shelf: TypedShelf): TypedShelf {
-    this.#live.add(shelf);
-    return shelf;
-  }
 }
 
-class TypedNumbers implements Numbers {
-  length = 0;
-  readonly #numbers: Uint32Array;
+type TypedShelf = WordShelf<ChunkedWords>;
 
-  constructor(most: number) {
-    this.#numbers = new Uint32Array(most);
-  }
+/** log2 of the words of an array. */
+const CHUNK_SHIFT = 16;
+const CHUNK_WORDS = 2 ** CHUNK_SHIFT;
 
-  get bytes(): number {
-    return this.#numbers.byteLength;
-  }
-
-  get(index: number): number {
-    return this.#numbers[index]!;
-  }
-
-  set(index: number, value: number): void {
-    this.#numbers[index] = value;
-  }
-
-  push(value: number): void {
-    this.#numbers[this.length++] = value;
-  }
+interface Chunk {
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  readonly bytes: Uint8Array;
 }
 
-/** Values longer than FIELD_LENGTH would not fit; the workload has none. */
-class TypedShelf implements Shelf {
-  readonly tokens: TypedNumbers;
-  readonly cells: TypedNumbers;
-  readonly #index: TypedIndex | undefined;
-  /** Cell 0 is none. */
-  #count = 1;
-  readonly #times: Float64Array;
-  readonly #lengths: Uint8Array;
-  readonly #values: Buffer;
+/** Runs in arrays of 256 KiB, none of which is ever copied to grow. A run's name is half its place. */
+class ChunkedWords implements ByteStore {
+  words: Int32Array = new Int32Array(0);
+  doubles: Float64Array = new Float64Array(0);
+  bytes: Uint8Array = new Uint8Array(0);
+  readonly #chunks: Chunk[] = [];
+  #used = 0;
 
-  constructor(rows: number, cells: number, index: TypedIndex | undefined) {
-    this.tokens = new TypedNumbers(rows);
-    this.cells = new TypedNumbers(FIELDS * rows);
-    this.#index = index;
-    this.#times = new Float64Array(cells + 1);
-    this.#lengths = new Uint8Array(cells + 1);
-    this.#values = Buffer.from(new ArrayBuffer((cells + 1) * FIELD_LENGTH));
-  }
-
-  get bytes(): number {
-    const cells = this.#times.byteLength + this.#lengths.byteLength + this.#values.byteLength;
-    return cells + this.tokens.bytes + this.cells.bytes + (this.#index?.bytes ?? 0);
+  get committedBytes(): number {
+    return 4 * CHUNK_WORDS * this.#chunks.length;
   }
 
   get usedBytes(): number {
-    const rows = 4 * (FIELDS + 1) * this.tokens.length;
-    return rows + this.#count * (FIELD_LENGTH + 9) + (this.#index?.bytes ?? 0);
+    return 4 * this.#used;
   }
 
-  addCell(value: string, time: number): number {
-    if (value.length > FIELD_LENGTH)
-      throw new RangeError(`value of ${value.length}, fields take ${FIELD_LENGTH}`);
-    const cell = this.#count++;
-    this.#times[cell] = time;
-    this.#lengths[cell] = value.length;
-    this.#values.write(value, cell * FIELD_LENGTH, 'latin1');
-    return cell;
+  allocate(words: number): number {
+    const even = words + (words & 1);
+    if (this.#used + even > CHUNK_WORDS * this.#chunks.length) this.#addChunk();
+    const place = this.#used;
+    this.#used += even;
+    return place >>> 1;
   }
 
-  copyCell(other: TypedShelf, from: number): number {
-    const cell = this.#count++;
-    this.#times[cell] = other.#times[from]!;
-    this.#lengths[cell] = other.#lengths[from]!;
-    const start = from * FIELD_LENGTH;
-    other.#values.copy(this.#values, cell * FIELD_LENGTH, start, start + other.#lengths[from]!);
-    return cell;
+  locate(run: number): number {
+    const { words, doubles, bytes } = this.#chunks[run >>> (CHUNK_SHIFT - 1)]!;
+    this.words = words;
+    this.doubles = doubles;
+    this.bytes = bytes;
+    return (run << 1) & (CHUNK_WORDS - 1);
   }
 
-  /** Its place is not used again before the memtable ends. */
-  dropCell(): void {}
-
-  value(cell: number): string {
-    const start = cell * FIELD_LENGTH;
-    return this.#values.toString('latin1', start, start + this.#lengths[cell]!);
-  }
-
-  time(cell: number): number {
-    return this.#times[cell]!;
-  }
-}
-
-/** Open addressing, at most half full. */
-class TypedIndex implements TokenIndex {
-  readonly #tokens: Uint32Array;
-  /** Row + 1; 0 where empty. */
-  readonly #rows: Uint32Array;
-
-  constructor(most: number) {
-    const slots = 2 ** Math.ceil(Math.log2(2 * most));
-    this.#tokens = new Uint32Array(slots);
-    this.#rows = new Uint32Array(slots);
-  }
-
-  get bytes(): number {
-    return this.#tokens.byteLength + this.#rows.byteLength;
-  }
-
-  get(token: number): number | undefined {
-    const row = this.#rows[this.#place(token)]!;
-    return row === 0 ? undefined : row - 1;
-  }
-
-  set(token: number, row: number): void {
-    const place = this.#place(token);
-    this.#tokens[place] = token;
-    this.#rows[place] = row + 1;
-  }
-
-  /** Where the token is, or would go. */
-  #place(token: number): number {
-    const mask = this.#rows.length - 1;
-    let place = invertibleHash(token) & mask;
-    while (this.#rows[place] !== 0 && this.#tokens[place] !== token) place = (place + 1) & mask;
-    return place;
+  #addChunk(): void {
+    const buffer = new ArrayBuffer(4 * CHUNK_WORDS);
+    this.#used = CHUNK_WORDS * this.#chunks.length;
+    // Place 0 names no run.
+    if (this.#used === 0) this.#used = 2;
+    this.#chunks.push({
+      words: new Int32Array(buffer),
+      doubles: new Float64Array(buffer),
+      bytes: new Uint8Array(buffer),
+    });
   }
 }
