@@ -64,7 +64,7 @@ describe.each(VARIANTS)('the cassandra engine, %s', (variant) => {
         tiers = Math.max(tiers, ...engine.tables.map((table: { tier: number }) => table.tier));
         engine.close();
       }),
-      { seed: 3, numRuns: 40 },
+      { seed: 3, numRuns: 25 },
     );
     expect(tiers, 'tables were compacted').toBeGreaterThan(1);
   });

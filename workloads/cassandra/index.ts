@@ -17,13 +17,15 @@ import { CassandraEngine, type CassandraPolicy, policyFor } from './engine.js';
 import { FlatTables } from './flat.js';
 import { CassandraFloor } from './floor.js';
 import { HeapTables } from './heap.js';
+import { PlacedTables } from './placed.js';
 import { RefTables } from './ref-shelf.js';
 import { MIX_NAMES, Requests } from './requests.js';
 import { ArenaRowCache, BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './row-caches.js';
+import type { Shelf, ShelfHome } from './shelf.js';
 import { TypedTables } from './typed.js';
 
 export { BloomFilter } from './bloom.js';
-export { CassandraEngine, type CassandraPolicy, type Row, type RowCache } from './engine.js';
+export { CassandraEngine, type CassandraPolicy, policyFor, type Row, type RowCache } from './engine.js';
 export { FIELD_LENGTH, FIELDS, Requests, tokenOf } from './requests.js';
 export { ArenaRowCache, BufferRowCache, LibraryRowCache, MapRowCache, TypedRowCache } from './row-caches.js';
 
@@ -43,31 +45,40 @@ export const CASSANDRA_VARIANTS = [
 ] as const;
 
 /**
- * Bytes that a row takes at the worst moment, measured: a compaction of nearly all, its inputs still there, and
- * the overwritten cells among them.
+ * Bytes that a row takes at the worst moment, measured where it is most, in `single`: overwritten cells that wait for
+ * compaction, slices that one has not passed, and those whose cells are not yet freed.
  */
-const PEAK_BYTES_PER_ROW = 3400;
-/** What the cache of a row takes: its values, its key, its share of the index. */
-const CACHED_ROW_BYTES = 1200;
+const PEAK_BYTES_PER_ROW = 2300;
+/**
+ * What the cache of a row is given: its values, its key, its share of the index, and as much again, so that rows
+ * deleted by writes need not be cleared away while most about them live.
+ */
+const CACHED_ROW_BYTES = 2400;
+/** Room is made in the row cache, and blocks are moved, a region at a time: small ones are short stops. */
+const REGION_BYTES = 2 ** 16;
 
 /** The row cache's part: at least the regions that a cache needs. */
 function cacheBytes(heap: GenerationalHeap, rows: number): number {
-  return Math.max(32 * heap.regionBytes, Math.ceil(1.25 * rows * CACHED_ROW_BYTES));
+  return Math.max(32 * heap.regionBytes, rows * CACHED_ROW_BYTES);
 }
 
 /** What an operator would give the store: a quarter over what lives in it. The same for all placements. */
 function arenaBytes(rows: number, cachedRows: number): number {
-  const bytes = 1.25 * (rows * PEAK_BYTES_PER_ROW + cachedRows * CACHED_ROW_BYTES);
+  const bytes = 1.25 * rows * PEAK_BYTES_PER_ROW + cachedRows * CACHED_ROW_BYTES;
   return Math.max(64 * 2 ** 20, Math.ceil(bytes));
 }
 
-/** The variants on rolp's heap: they differ in where blocks are placed. */
-function openArena(placement: Placement, requests: Requests, policy: CassandraPolicy): Engine {
+/** The variants on rolp's heap: they differ in how memtables and tables are placed there. */
+function openArena<S extends Shelf>(
+  placement: Placement,
+  homeOn: (arena: ArenaHeap) => ShelfHome<S>,
+  requests: Requests,
+  policy: CassandraPolicy,
+): Engine {
   const { cachedRows, memtableCells } = policy;
-  const arena = new ArenaHeap(placement, arenaBytes(requests.rows, cachedRows));
+  const arena = new ArenaHeap(placement, arenaBytes(requests.rows, cachedRows), REGION_BYTES);
   const cache = new ArenaRowCache(arena.heap, cachedRows, cacheBytes(arena.heap, cachedRows));
-  const tables = new FlatTables(new RefTables(arena), memtableCells);
-  return new CassandraEngine(requests, tables, cache, policy);
+  return new CassandraEngine(requests, new FlatTables(homeOn(arena), memtableCells), cache, policy);
 }
 
 /** @throws RangeError for an unknown variant. */
@@ -91,8 +102,9 @@ export function openCassandra(
     case 'single':
     case 'auto':
     case 'arena-refs':
+      return openArena(PLACEMENTS[variant], (arena) => new RefTables(arena), requests, policy);
     case 'arena':
-      return openArena(PLACEMENTS[variant === 'arena' ? 'arena-refs' : variant], requests, policy);
+      return openArena(PLACEMENTS.arena, (arena) => new PlacedTables(arena), requests, policy);
     case 'floor':
       return new CassandraFloor(requests);
     default:

@@ -39,32 +39,34 @@ export class MapRowCache implements RowCache {
 }
 
 /** What lru-cache and ArenaCache are called by alike. */
-interface RowStore {
-  get(key: string): Row | undefined;
-  set(key: string, row: Row): unknown;
-  delete(key: string): boolean;
+interface RowStore<K> {
+  get(key: K): Row | undefined;
+  set(key: K, row: Row): unknown;
+  delete(key: K): boolean;
   clear(): void;
 }
 
 /** A cache that does it all by itself. */
-class StoreRowCache implements RowCache {
+class StoreRowCache<K> implements RowCache {
   readonly offHeapBytes: number = 0;
-  readonly #rows: RowStore;
+  readonly #rows: RowStore<K>;
+  readonly #keyOf: (key: string) => K;
 
-  constructor(rows: RowStore) {
+  constructor(rows: RowStore<K>, keyOf: (key: string) => K) {
     this.#rows = rows;
+    this.#keyOf = keyOf;
   }
 
   get(key: string): Row | undefined {
-    return this.#rows.get(key);
+    return this.#rows.get(this.#keyOf(key));
   }
 
   set(key: string, row: Row): void {
-    this.#rows.set(key, row);
+    this.#rows.set(this.#keyOf(key), row);
   }
 
   delete(key: string): void {
-    this.#rows.delete(key);
+    this.#rows.delete(this.#keyOf(key));
   }
 
   clear(): void {
@@ -73,9 +75,9 @@ class StoreRowCache implements RowCache {
 }
 
 /** The library most would pick. */
-export class LibraryRowCache extends StoreRowCache {
+export class LibraryRowCache extends StoreRowCache<string> {
   constructor(maxRows: number) {
-    super(new LRUCache<string, Row>({ max: maxRows }));
+    super(new LRUCache<string, Row>({ max: maxRows }), (key) => key);
   }
 }
 
@@ -137,10 +139,10 @@ export class BufferRowCache implements RowCache {
  * rolp's cache with its own policy, on the heap that the tables are on: its bytes and pauses are told with theirs.
  * Which rows are cached differs from the other variants' LRU; what is answered does not.
  */
-export class ArenaRowCache extends StoreRowCache {
+export class ArenaRowCache extends StoreRowCache<number> {
   /** @param maxBytes its part of the heap */
   constructor(heap: GenerationalHeap, maxRows: number, maxBytes: number) {
-    super(new ArenaCache<string, Row>({ heap, max: maxRows, maxBytes, policy: 's3-fifo' }));
+    super(new ArenaCache<number, Row>({ heap, max: maxRows, maxBytes, policy: 's3-fifo' }), tokenOf);
   }
 }
 

@@ -42,22 +42,29 @@ type TypedShelf = WordShelf<ChunkedWords>;
 const CHUNK_SHIFT = 16;
 const CHUNK_WORDS = 2 ** CHUNK_SHIFT;
 
-interface Chunk {
-  readonly words: Int32Array;
-  readonly doubles: Float64Array;
-  readonly bytes: Uint8Array;
-}
-
 /** Runs in arrays of 256 KiB, none of which is ever copied to grow. A run's name is half its place. */
 class ChunkedWords implements ByteStore {
-  words: Int32Array = new Int32Array(0);
-  doubles: Float64Array = new Float64Array(0);
-  bytes: Uint8Array = new Uint8Array(0);
-  readonly #chunks: Chunk[] = [];
+  readonly #words: Int32Array[] = [];
+  readonly #doubles: Float64Array[] = [];
+  readonly #bytes: Uint8Array[] = [];
+  /** The array that the run located last lies in. A number: to keep the array would cost a write barrier. */
+  #chunk = 0;
   #used = 0;
 
+  get words(): Int32Array {
+    return this.#words[this.#chunk]!;
+  }
+
+  get doubles(): Float64Array {
+    return this.#doubles[this.#chunk]!;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes[this.#chunk]!;
+  }
+
   get committedBytes(): number {
-    return 4 * CHUNK_WORDS * this.#chunks.length;
+    return 4 * CHUNK_WORDS * this.#words.length;
   }
 
   get usedBytes(): number {
@@ -66,29 +73,23 @@ class ChunkedWords implements ByteStore {
 
   allocate(words: number): number {
     const even = words + (words & 1);
-    if (this.#used + even > CHUNK_WORDS * this.#chunks.length) this.#addChunk();
+    if (this.#used + even > CHUNK_WORDS * this.#words.length) this.#addChunk();
     const place = this.#used;
     this.#used += even;
     return place >>> 1;
   }
 
   locate(run: number): number {
-    const { words, doubles, bytes } = this.#chunks[run >>> (CHUNK_SHIFT - 1)]!;
-    this.words = words;
-    this.doubles = doubles;
-    this.bytes = bytes;
+    this.#chunk = run >>> (CHUNK_SHIFT - 1);
     return (run << 1) & (CHUNK_WORDS - 1);
   }
 
   #addChunk(): void {
     const buffer = new ArrayBuffer(4 * CHUNK_WORDS);
-    this.#used = CHUNK_WORDS * this.#chunks.length;
     // Place 0 names no run.
-    if (this.#used === 0) this.#used = 2;
-    this.#chunks.push({
-      words: new Int32Array(buffer),
-      doubles: new Float64Array(buffer),
-      bytes: new Uint8Array(buffer),
-    });
+    this.#used = Math.max(2, CHUNK_WORDS * this.#words.length);
+    this.#words.push(new Int32Array(buffer));
+    this.#doubles.push(new Float64Array(buffer));
+    this.#bytes.push(new Uint8Array(buffer));
   }
 }

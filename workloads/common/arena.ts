@@ -18,10 +18,17 @@ export class ArenaHeap {
   readonly placement: Placement;
   readonly #ended: EndedGroup[] = [];
 
-  /** @param maxBytes what all of the engine's blocks may take, garbage and copies included */
-  constructor(placement: Placement, maxBytes: number) {
+  /**
+   * @param maxBytes what all of the engine's blocks may take, garbage and copies included
+   * @param regionBytes of the heap's regions; the heap chooses if left out
+   */
+  constructor(placement: Placement, maxBytes: number, regionBytes?: number) {
     this.placement = placement;
-    this.heap = new GenerationalHeap({ maxBytes, name: placement.name });
+    this.heap = new GenerationalHeap({
+      maxBytes,
+      name: placement.name,
+      ...(regionBytes === undefined ? {} : { regionBytes }),
+    });
     placement.prepare?.(this.heap);
   }
 
