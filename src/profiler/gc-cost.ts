@@ -1,4 +1,5 @@
 import type { PauseAggregate } from './aggregates.js';
+import { normalCdf } from './inference/index.js';
 import type { Estimate } from './profile.js';
 
 /** Fewer pauses than this, and a line through them is guesswork. */
@@ -25,28 +26,91 @@ export function gcCosts(pauses: {
 }
 
 /**
- * The price of a byte from the regression of pauses on their work: the slope, so that what a pause costs in any case
- * is not blamed on bytes. Where the slope is not told from zero, or pauses are few, it is time over bytes, an
- * upper bound, with an interval that reaches down to nothing.
+ * The price of a byte, what a pause costs in any case (threads that are woken and waited for, roots that are scanned) set
+ * aside. It is no more than time over bytes, and no less than if each pause were as short as three in four are longer, and
+ * cost as much in any case as the shortest. Between the two the regression of pauses on their work decides, as far as it
+ * knows: the value is the mean of the slope's distribution between the bounds, their middle where it knows nothing. Time
+ * over bytes itself blamed a third too much on bytes where the processor was busy, since then most of a short
+ * scavenge is waiting for V8's own threads.
  */
-export function costPerByte({ count, work }: PauseAggregate): Estimate {
+export function costPerByte(pauses: PauseAggregate): Estimate {
+  const { count, work } = pauses;
   if (work === undefined || count === 0 || !(work.bytes > 0)) return { value: null, low: null, high: null };
-  const ratio = work.ns / work.bytes;
-  const spread = work.bytesSquared - (work.bytes * work.bytes) / count;
-  if (count >= FEW_PAUSES && spread > 1e-9 * work.bytesSquared) {
-    const together = work.product - (work.bytes * work.ns) / count;
-    const own = work.nsSquared - (work.ns * work.ns) / count;
-    const slope = together / spread;
-    const residual = Math.max(0, own - slope * together) / (count - 2);
-    // Student's quantile, by its first correction.
-    const error = (Z + 2.4 / (count - 2)) * Math.sqrt(residual / spread);
-    // Beyond time over bytes a pause without work would take less than no time: chance, then.
-    if (slope - error > 0) {
-      return { value: Math.min(slope, ratio), low: Math.min(slope - error, ratio), high: slope + error };
-    }
+  const most = work.ns / work.bytes;
+  const least = Math.min(most, leastCost(pauses, work));
+  const mostHigh = most + ratioError(count, work);
+  const line = lineThrough(count, work);
+  if (line === null) return { value: (least + most) / 2, low: least, high: mostHigh };
+  const { slope, standardError, error } = line;
+  const value = meanBetween(slope, standardError, least, most);
+  return {
+    value,
+    low: Math.min(value, Math.max(least, slope - error)),
+    high: Math.max(value, Math.min(slope + error, mostHigh)),
+  };
+}
+
+/**
+ * What bytes must have cost: of the quarter point of the pauses, since what comes on top of some by chance is no byte's, the
+ * part that the shortest does not explain. Polls are in the buckets, and may be all of the difference.
+ */
+function leastCost({ buckets, count, pollNs }: PauseAggregate, work: Work): number {
+  let below = 0;
+  let shortestNs: number | undefined;
+  for (const [upperNs, inBucket] of buckets) {
+    if (inBucket > 0) shortestNs ??= upperNs;
+    below += inBucket;
+    if (below < count / 4) continue;
+    const quarterNs = upperNs * 2 ** (-1 / 8) - pollNs / count;
+    return Math.max(0, (count * (quarterNs - shortestNs!)) / work.bytes);
   }
+  return 0;
+}
+
+type Work = NonNullable<PauseAggregate['work']>;
+
+/** What time over bytes may be off by. */
+function ratioError(count: number, work: Work): number {
+  const ratio = work.ns / work.bytes;
+  if (count <= 2) return ratio;
   const residual = Math.max(0, work.nsSquared - 2 * ratio * work.product + ratio * ratio * work.bytesSquared);
-  const error =
-    count > 2 ? ((Z + 2.4 / (count - 1)) * Math.sqrt((residual * count) / (count - 1))) / work.bytes : ratio;
-  return { value: ratio, low: 0, high: ratio + error };
+  return ((Z + 2.4 / (count - 1)) * Math.sqrt((residual * count) / (count - 1))) / work.bytes;
+}
+
+interface Line {
+  readonly slope: number;
+  readonly standardError: number;
+  /** Half the 95 % interval. */
+  readonly error: number;
+}
+
+/** The regression of pauses on bytes; null where pauses are few or all of the same work. */
+function lineThrough(count: number, work: Work): Line | null {
+  const spread = work.bytesSquared - (work.bytes * work.bytes) / count;
+  if (count < FEW_PAUSES || !(spread > 1e-9 * work.bytesSquared)) return null;
+  const together = work.product - (work.bytes * work.ns) / count;
+  const own = work.nsSquared - (work.ns * work.ns) / count;
+  const slope = together / spread;
+  const residual = Math.max(0, own - slope * together) / (count - 2);
+  const standardError = Math.sqrt(residual / spread);
+  // Student's quantile, by its first correction.
+  return { slope, standardError, error: (Z + 2.4 / (count - 2)) * standardError };
+}
+
+/** Mean of a normal distribution between two bounds: of no width, the value itself as far as the bounds allow. */
+function meanBetween(mean: number, deviation: number, least: number, most: number): number {
+  const clamped = Math.min(most, Math.max(least, mean));
+  if (!(deviation > 0)) return clamped;
+  const from = (least - mean) / deviation;
+  const to = (most - mean) / deviation;
+  const inside = normalCdf(to) - normalCdf(from);
+  // So far out the distribution's tail is not known to the digits that it would take.
+  if (inside < 1e-4 && (from > 3 || to < -3)) return clamped;
+  if (inside < 1e-4) return (least + most) / 2;
+  const shift = (density(from) - density(to)) / inside;
+  return Math.min(most, Math.max(least, mean + deviation * shift));
+}
+
+function density(z: number): number {
+  return Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
 }

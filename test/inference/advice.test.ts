@@ -59,17 +59,63 @@ describe('the price of a byte', () => {
     expect(held).toBeGreaterThanOrEqual(184);
   });
 
-  it('is an upper bound where pauses are few or all alike, and unknown where there are none', () => {
+  /** With the buckets that tell the shortest, an eighth of an octave wide. */
+  const withBuckets = (rows: readonly (readonly [number, number])[]): PauseAggregate => {
+    const counts = new Map<number, number>();
+    for (const [, ns] of rows) {
+      const upperNs = 2 ** (Math.ceil(8 * Math.log2(ns)) / 8);
+      counts.set(upperNs, (counts.get(upperNs) ?? 0) + 1);
+    }
+    return { ...pausesOf(rows), buckets: [...counts].sort(([a], [b]) => a - b) };
+  };
+
+  it('lies in the middle of what is possible where pauses are few or all alike, and is unknown where there are none', () => {
     const few = costPerByte(
       pausesOf([
         [1e6, 4e6],
         [1e6, 2e6],
       ]),
     );
-    expect(few).toMatchObject({ value: 3, low: 0 });
+    expect(few).toMatchObject({ value: 1.5, low: 0 });
     expect(few.high).toBeGreaterThan(3);
+    // Of most, 1 ms is all that it can cost in any case: 6 ms of 7 are bytes', to the buckets' width.
+    const alike = withBuckets([[1e3, 1e6], ...Array.from({ length: 6 }, () => [1e6, 7e6] as const)]);
+    const bounded = costPerByte(alike);
+    expect(bounded.low).toBeGreaterThan(5);
+    expect(bounded.low).toBeLessThan(6.5);
+    expect(bounded.value).toBeGreaterThan(5.8);
+    expect(bounded.value).toBeLessThan(7);
     expect(costPerByte(pausesOf([])).value).toBeNull();
     expect(costPerByte({ ...pausesOf([[1, 1]]), work: undefined } as never).value).toBeNull();
+  });
+
+  it('does not blame bytes for what pauses cost in any case, however the noise hides the slope', () => {
+    // 3 ms a pause, as much again by chance now and then, and 2 ns a byte: time over bytes would be 4 and more.
+    let worst = 1;
+    const values: number[] = [];
+    let held = 0;
+    for (let seed = 1; seed <= 100; seed++) {
+      const random = seededRandom(seed);
+      const rows = Array.from({ length: 18 }, (_, i) => {
+        const bytes = i < 2 ? 1e5 : 3e6 + 1e6 * random();
+        return [bytes, 3e6 + 2 * bytes - 4e6 * Math.log(1 - random()) * (random() < 0.3 ? 1 : 0)] as const;
+      });
+      const { value, low, high } = costPerByte(withBuckets(rows));
+      values.push(value!);
+      if (low! <= 2 && 2 <= high!) held++;
+      worst = Math.max(worst, value! / 2, 2 / value!);
+    }
+    expect(held).toBeGreaterThanOrEqual(90);
+    expect(worst).toBeLessThan(1.5);
+    const mean = values.reduce((sum, each) => sum + each, 0) / values.length;
+    expect(Math.abs(mean - 2)).toBeLessThan(0.5);
+  });
+
+  it('blames no more on bytes than there was time', () => {
+    // The larger ones happened to take longer than their bytes explain.
+    const rows = Array.from({ length: 10 }, (_, i) => [1e6 + 1e5 * i, 2e5 + 1e6 * i] as const);
+    const pauses = withBuckets(rows);
+    expect(costPerByte(pauses).value! * pauses.work!.bytes).toBeLessThanOrEqual(pauses.sumNs);
   });
 });
 
