@@ -127,6 +127,17 @@ void GcCycles(const Args& args) {
   if (Sampler* sampler = SamplerOf(args)) args.GetReturnValue().Set(sampler->cycles());
 }
 
+// pauseSums() -> [count, ns, nsSquared] of this thread's pauses, polls left out: no poll, no lock
+void GetPauseSums(const Args& args) {
+  v8::Isolate* isolate = args.GetIsolate();
+  Sampler* sampler = SamplerOf(args);
+  if (sampler == nullptr) return;
+  const PauseSums sums = sampler->Pauses();
+  v8::Local<v8::Value> parts[] = {v8::Number::New(isolate, sums.count), v8::Number::New(isolate, sums.ns),
+                                  v8::Number::New(isolate, sums.ns_squared)};
+  args.GetReturnValue().Set(v8::Array::New(isolate, parts, 3));
+}
+
 // threads() -> [{key, threadId, ended, written, version, polls, pollNs, samples, files, fileNs}]
 void Threads(const Args& args) {
   v8::Isolate* isolate = args.GetIsolate();
@@ -281,6 +292,7 @@ void Initialize(v8::Local<v8::Object> exports, v8::Local<v8::Context> context) {
       {"setInterval", SetInterval},
       {"setBudget", SetBudget},
       {"gcCycles", GcCycles},
+      {"pauseSums", GetPauseSums},
       {"threads", Threads},
       {"read", Read},
       {"markWritten", MarkWritten},

@@ -26,9 +26,19 @@ struct PauseWork {
   double bytes = 0, bytes_squared = 0, ns = 0, ns_squared = 0, product = 0;
 };
 
+// What a mean and its error are told from.
+struct PauseSums {
+  double count, ns, ns_squared;
+  PauseSums operator+(const PauseSums& other) const {
+    return {count + other.count, ns + other.ns, ns_squared + other.ns_squared};
+  }
+};
+
 class PauseStats {
  public:
   void Add(const Pause& pause);
+  // Polls left out.
+  PauseSums Sums() const { return {static_cast<double>(count), work.ns, work.ns_squared}; }
 
   uint64_t count = 0, sum_ns = 0, max_ns = 0, poll_ns = 0;
   double before_bytes = 0, after_bytes = 0;

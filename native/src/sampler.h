@@ -38,6 +38,8 @@ class Sampler {
   void RestartAfterForeignStop();
 
   uint32_t cycles() const { return record_->cycles_done; }
+  // Of both kinds, polls left out. On the sampler's own thread, which alone adds to them.
+  PauseSums Pauses() const { return record_->scavenge.Sums() + record_->mark_compact.Sums(); }
 
  private:
   // A node of V8's tree that holds samples, and its context at each level. Rebuilt at each poll from the nodes it

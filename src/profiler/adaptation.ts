@@ -1,8 +1,8 @@
-import type { PauseAggregate, ThreadAggregates } from './aggregates.js';
+import type { ThreadAggregates } from './aggregates.js';
 import type { AttributionControl } from './attribution-control.js';
 import { WINDOW_CYCLES } from './inference/index.js';
 import type { Profile, ProfileContext } from './profile.js';
-import type { SampleSource } from './sample-source.js';
+import type { PauseSums, SampleSource } from './sample-source.js';
 
 /** GC cycles of a window that a conflict opens by itself. */
 const WINDOW_GC_CYCLES = 64;
@@ -14,10 +14,12 @@ const STABLE_LOOKS = 2;
 const WAKE_GROWTH = 0.1;
 /** Share of the budget that is left at rest. */
 const REST_SHARE = 0.1;
+/** Fewer pauses do not tell a mean and how sure it is. */
+const LEAST_PAUSES = 8;
 const Z = 1.959964;
 
 export interface AdaptationOptions {
-  readonly source: Pick<SampleSource, 'setBudget'>;
+  readonly source: Pick<SampleSource, 'setBudget' | 'pauseSums'>;
   readonly attribution: Pick<AttributionControl, 'level' | 'openWindow' | 'closeWindow'>;
   /** Poll budget when awake, per cent of wall time; 0 (every GC) never rests: who asks for everything gets it. */
   readonly budgetPercent: number;
@@ -33,7 +35,7 @@ interface PauseMean {
 /**
  * What ROLP does once decisions are made: opens a window of call tracking where a conflict asks for one, closes it
  * when decisions are stable, lets survivor tracking rest while they stay so, and wakes it when pauses grow
- * (papers.md R6, R8). One per thread; looks whenever a profile is made. Windows are refused by the attribution control
+ * (papers.md R6, R8). One per thread; looks whenever a profile is made, and at rest, when that is rare, glances at the pauses. Windows are refused by the attribution control
  * where their pause is predicted too long, which the profile then notes, with the command that would open one.
  */
 export class Adaptation {
@@ -43,8 +45,8 @@ export class Adaptation {
   #unchanged = 0;
   #windows = 0;
   #windowOpen = false;
-  /** Totals when the last look was, and the mean pause while last awake. */
-  #before: readonly PauseAggregate[] = [];
+  /** Sums when the pauses were last judged, and the mean pause while last awake. */
+  #before: PauseSums = { count: 0, ns: 0, nsSquared: 0 };
   #awakeMean: PauseMean | null = null;
   #resting = false;
 
@@ -66,18 +68,35 @@ export class Adaptation {
   look(profile: Profile, counted: ThreadAggregates): void {
     if (counted.gcCycles < this.#lastCycle + WINDOW_CYCLES) return;
     this.#lastCycle = counted.gcCycles;
-    const mean = meanSince(this.#before, counted);
-    this.#before = [counted.scavenge, counted.markCompact];
     if (this.#resting) {
-      if (mean !== null && this.#awakeMean !== null && hasGrown(this.#awakeMean, mean)) this.#wake();
+      this.glance();
       return;
     }
-    if (mean !== null) this.#awakeMean = mean;
+    this.#awakeMean = this.#meanSinceLast() ?? this.#awakeMean;
     const decisions = describe(profile.contexts);
     this.#unchanged = decisions === this.#lastDecisions && decisions !== '' ? this.#unchanged + 1 : 0;
     this.#lastDecisions = decisions;
     this.#mindWindow(profile.contexts);
     if (this.#unchanged >= STABLE_LOOKS && !this.#windowOpen) this.#rest();
+  }
+
+  /** At rest: wakes if pauses have grown. Looks at nothing else, so that it may be asked every period: no poll, no profile. */
+  glance(): void {
+    if (!this.#resting) return;
+    const mean = this.#meanSinceLast();
+    if (mean !== null && this.#awakeMean !== null && hasGrown(this.#awakeMean, mean)) this.#wake();
+  }
+
+  /** Of the pauses since the last that were judged; null while those are few: they are judged with the next. */
+  #meanSinceLast(): PauseMean | null {
+    const now = this.#options.source.pauseSums();
+    const before = this.#before;
+    const count = now.count - before.count;
+    if (count < LEAST_PAUSES) return null;
+    this.#before = now;
+    const value = (now.ns - before.ns) / count;
+    const squares = (now.nsSquared - before.nsSquared) / count;
+    return { value, error: Math.sqrt(Math.max(0, squares - value * value) / count) };
   }
 
   #mindWindow(contexts: readonly ProfileContext[]): void {
@@ -128,27 +147,6 @@ function describe(contexts: readonly ProfileContext[]): string {
     .map(({ id, generation }) => `${id} ${generation === 0 ? 'young' : 'old'}`)
     .sort()
     .join('\n');
-}
-
-/** Mean pause of both kinds since `before`, polls left out, with its standard error from the spread of the buckets. */
-function meanSince(
-  before: readonly PauseAggregate[],
-  { scavenge, markCompact }: ThreadAggregates,
-): PauseMean | null {
-  const kinds = [scavenge, markCompact];
-  let [count, sumNs, squares] = [0, 0, 0];
-  kinds.forEach((kind, i) => {
-    const old = before[i];
-    count += kind.count - (old?.count ?? 0);
-    sumNs += kind.sumNs - kind.pollNs - (old === undefined ? 0 : old.sumNs - old.pollNs);
-    const earlier = new Map(old?.buckets ?? []);
-    for (const [upperNs, inBucket] of kind.buckets) {
-      squares += (inBucket - (earlier.get(upperNs) ?? 0)) * (upperNs * 2 ** (-1 / 16)) ** 2;
-    }
-  });
-  if (count < 4) return null;
-  const value = sumNs / count;
-  return { value, error: Math.sqrt(Math.max(0, squares / count - value * value) / count) };
 }
 
 /** Grown by a tenth, beyond what both means' own intervals explain. */

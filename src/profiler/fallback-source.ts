@@ -13,7 +13,7 @@ import { type ClockReading, FallbackClock } from './fallback-clock.js';
 import { type FallbackContext, FallbackContexts, type Life } from './fallback-contexts.js';
 import { openDoor, type SamplerDoor } from './fallback-doors.js';
 import { type Poll, pollInspector, SampleWeights } from './fallback-poll.js';
-import type { SampleSource, SampleSourceOptions } from './sample-source.js';
+import type { PauseSums, SampleSource, SampleSourceOptions } from './sample-source.js';
 
 /** Pause between two polls of a cohort, and between looks for the first GC after it. */
 const STEP_MS = 20;
@@ -117,6 +117,14 @@ export class FallbackSource implements SampleSource {
 
   setBudget(budgetPercent: number): void {
     if (this.#options !== undefined) this.#options = { ...this.#options, budgetPercent };
+  }
+
+  pauseSums(): PauseSums {
+    this.#gcClock?.read();
+    const { scavenge, markCompact } = this.#gcClock?.pauses() ?? emptyPauses();
+    const sum = (of: 'ns' | 'nsSquared'): number =>
+      (scavenge.work?.[of] ?? 0) + (markCompact.work?.[of] ?? 0);
+    return { count: scavenge.count + markCompact.count, ns: sum('ns'), nsSquared: sum('nsSquared') };
   }
 
   gcCycles(): number {

@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads';
 import { type Addon, type Clock, loadAddon, systemClock } from '../base/index.js';
 import type { AttributionLevel, ThreadAggregates } from './aggregates.js';
-import type { SampleSource, SampleSourceOptions } from './sample-source.js';
+import type { PauseSums, SampleSource, SampleSourceOptions } from './sample-source.js';
 import { aggregatesOf, LEVELS, type ThreadReading } from './thread-reading.js';
 
 /** A thread as the process-wide store lists it. */
@@ -42,6 +42,7 @@ interface NativeAddon {
   setInterval(intervalBytes: number): void;
   setBudget(budgetPercent: number): void;
   gcCycles(): number;
+  pauseSums(): [count: number, ns: number, nsSquared: number];
   threads(): ThreadRow[];
   read(key: number): ThreadReading | null;
   markWritten(key: number): void;
@@ -115,6 +116,12 @@ export class NativeSource implements SampleSource {
 
   gcCycles(): number {
     return this.#running ? this.#addon.gcCycles() : this.read().gcCycles;
+  }
+
+  /** None before `start` and after `stop`. */
+  pauseSums(): PauseSums {
+    const [count, ns, nsSquared] = this.#running ? this.#addon.pauseSums() : [0, 0, 0];
+    return { count, ns, nsSquared };
   }
 
   read(): ThreadAggregates {

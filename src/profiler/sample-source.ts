@@ -18,6 +18,13 @@ export interface SampleSourceOptions {
   readonly seed?: number;
 }
 
+/** Sums over pauses of every kind, polls left out: what a mean and its error are told from. */
+export interface PauseSums {
+  readonly count: number;
+  readonly ns: number;
+  readonly nsSquared: number;
+}
+
 /**
  * A door into V8's sampling heap profiler. The rest of the profiler does not know which one is open.
  * One per isolate; all calls on that isolate's thread.
@@ -38,6 +45,8 @@ export interface SampleSource {
   setBudget(budgetPercent: number): void;
   /** GC cycles since `start`: cheap, no poll. */
   gcCycles(): number;
+  /** All pauses since `start`. Cost: a microsecond or some, no poll. */
+  pauseSums(): PauseSums;
   /** One last poll, then what was counted. Cost: one poll plus linear in contexts. */
   read(): ThreadAggregates;
 }

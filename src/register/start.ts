@@ -103,7 +103,12 @@ function keepRecording(profiling: Profiling, recorder: Recorder, settings: Setti
       share: () => fileShare(settings) * profiling.adaptation.budgetPart,
       clock: { wallMs: () => performance.now(), cpuMs: () => profiling.cpuMs() },
     });
-    keepWriting(schedule, () => recorder.writeNow());
+    keepWriting(
+      schedule,
+      () => recorder.writeNow(),
+      settings.reportPeriodMs,
+      () => profiling.adaptation.glance(),
+    );
   }
   if (!isMainThread) return;
   profiling.watchSignals?.((_signal, appListens) => {

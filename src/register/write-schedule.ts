@@ -84,11 +84,21 @@ export class WriteSchedule {
   }
 }
 
-/** Writes whenever the schedule says so; holds no process up. */
-export function keepWriting(schedule: WriteSchedule, write: () => void): void {
+/**
+ * Writes whenever the schedule says so; holds no process up.
+ *
+ * @param glance called every period, file or none: at rest files are rare, and what ends the rest must be seen before one.
+ */
+export function keepWriting(
+  schedule: WriteSchedule,
+  write: () => void,
+  periodMs: number,
+  glance: () => void,
+): void {
   const check = (): void => {
+    glance();
     if (schedule.waitMs() <= 0) schedule.run(write);
-    setTimeout(check, Math.ceil(schedule.waitMs())).unref();
+    setTimeout(check, Math.ceil(Math.min(schedule.waitMs(), periodMs))).unref();
   };
   check();
 }

@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  Adaptation,
-  type PauseAggregate,
-  type Profile,
-  type ProfileContext,
-} from '../../src/profiler/index.js';
+import { Adaptation, type Profile, type ProfileContext } from '../../src/profiler/index.js';
 import { aggregates } from '../profiler/aggregates-fixture.js';
 import { contextFixture, profileFixture } from '../report/profile-fixture.js';
 
@@ -26,18 +21,6 @@ const CONFLICT: ProfileContext['conflict'] = {
   ],
 };
 
-function pauses(count: number, ns: number): PauseAggregate {
-  return {
-    count,
-    sumNs: count * ns,
-    maxNs: ns,
-    pollNs: 0,
-    buckets: [[ns * 2 ** (1 / 16), count]],
-    beforeBytes: 0,
-    afterBytes: 0,
-  };
-}
-
 /** One look after another, 20 GC cycles apart. */
 class Scene {
   readonly budgets: number[] = [];
@@ -46,7 +29,7 @@ class Scene {
   refuse = false;
   readonly adaptation: Adaptation;
   #cycles = 0;
-  #pauses: PauseAggregate = pauses(0, 0);
+  #pauses = { count: 0, ns: 0, nsSquared: 0 };
 
   constructor(budgetPercent = 1, maxWindows = 1) {
     const scene = this;
@@ -57,7 +40,7 @@ class Scene {
       return { changed: true as const, pauseMs: 1 };
     };
     this.adaptation = new Adaptation({
-      source: { setBudget: (percent) => this.budgets.push(percent) },
+      source: { setBudget: (percent) => this.budgets.push(percent), pauseSums: () => ({ ...this.#pauses }) },
       attribution: {
         get level() {
           return scene.level;
@@ -71,21 +54,24 @@ class Scene {
   }
 
   look(contexts: readonly ProfileContext[], meanNs = 1e6, cycles = 20): void {
-    this.#cycles += cycles;
-    const more = pauses(cycles, meanNs);
-    this.#pauses = {
-      ...this.#pauses,
-      count: this.#pauses.count + more.count,
-      sumNs: this.#pauses.sumNs + more.sumNs,
-      buckets: [...this.#pauses.buckets, ...more.buckets].reduce<[number, number][]>((all, [upper, n]) => {
-        const same = all.find(([u]) => u === upper);
-        if (same === undefined) all.push([upper, n]);
-        else same[1] += n;
-        return all;
-      }, []),
-    };
+    this.pause(...Array.from({ length: cycles }, () => meanNs));
     const profile: Profile = profileFixture({ contexts });
-    this.adaptation.look(profile, aggregates([], { gcCycles: this.#cycles, scavenge: this.#pauses }));
+    this.adaptation.look(profile, aggregates([], { gcCycles: this.#cycles }));
+  }
+
+  /** GC cycles with pauses of these ns. */
+  pause(...allNs: readonly number[]): void {
+    for (const ns of allNs) {
+      this.#cycles++;
+      this.#pauses.count++;
+      this.#pauses.ns += ns;
+      this.#pauses.nsSquared += ns * ns;
+    }
+  }
+
+  rest(): void {
+    for (let i = 0; i < 3; i++) this.look([decided()]);
+    expect(this.adaptation.resting).toBe(true);
   }
 }
 
@@ -122,12 +108,44 @@ describe('survivor tracking', () => {
     expect(scene.budgets).toEqual([]);
   });
 
+  it('wakes at a glance at the pauses alone', () => {
+    const scene = new Scene();
+    scene.rest();
+    scene.adaptation.glance();
+    scene.pause(...Array.from({ length: 20 }, () => 1.3e6));
+    expect(scene.adaptation.resting).toBe(true);
+    scene.adaptation.glance();
+    expect(scene.adaptation.resting).toBe(false);
+    expect(scene.budgets).toEqual([0.1, 1]);
+    // Awake, glances do nothing: they must not take the pauses from the next look.
+    scene.pause(...Array.from({ length: 20 }, () => 9e6));
+    scene.adaptation.glance();
+    expect(scene.budgets).toEqual([0.1, 1]);
+  });
+
+  it('adds pauses up over glances until there are enough to tell', () => {
+    const scene = new Scene();
+    scene.rest();
+    for (let i = 0; i < 7; i++) {
+      scene.pause(1.5e6);
+      scene.adaptation.glance();
+      expect(scene.adaptation.resting).toBe(true);
+    }
+    scene.pause(1.5e6);
+    scene.adaptation.glance();
+    expect(scene.adaptation.resting).toBe(false);
+  });
+
   it('is woken by no change that the spread of pauses explains', () => {
     const scene = new Scene();
-    for (let i = 0; i < 3; i++) scene.look([decided()]);
-    // Four pauses, two of them four times as long: a mean of 2.5, but hardly known.
-    scene.look([decided()], 1e6, 18);
+    scene.rest();
+    // A mean of 1.5 ms, but of two that differ by twenty.
+    scene.pause(...Array.from({ length: 18 }, (_, i) => (i < 2 ? 9e6 : 0.5e6)));
+    scene.adaptation.glance();
     expect(scene.adaptation.resting).toBe(true);
+    scene.pause(...Array.from({ length: 18 }, () => 1.4e6));
+    scene.adaptation.glance();
+    expect(scene.adaptation.resting).toBe(false);
   });
 });
 

@@ -63,6 +63,12 @@ describe('the native sampler at budget 0', () => {
       expect(counts.samples).toBeGreaterThan(1000);
       expect(counts.weightedSamples).toBe(counts.samples);
       expect(counts.gcCycles).toBe(source.gcCycles());
+      const { scavenge, markCompact } = counts;
+      expect(source.pauseSums()).toEqual({
+        count: scavenge.count + markCompact.count,
+        ns: scavenge.work!.ns + markCompact.work!.ns,
+        nsSquared: scavenge.work!.nsSquared + markCompact.work!.nsSquared,
+      });
       expectWhole(counts);
       expect(kept.length).toBe(10);
     });

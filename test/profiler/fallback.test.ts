@@ -62,6 +62,9 @@ describe('the fallback source', () => {
     expect(counts.skipped).toBeGreaterThan(0);
     expect(counts.gcCycles).toBeGreaterThan(20);
     expect(counts.scavenge.count + counts.markCompact.count).toBe(counts.gcCycles);
+    const sums = source.pauseSums();
+    expect(sums.count).toBeGreaterThanOrEqual(counts.gcCycles);
+    expect(sums.ns).toBeGreaterThanOrEqual(counts.scavenge.work!.ns + counts.markCompact.work!.ns);
     for (const context of counts.contexts) {
       for (const table of [context.gcCycles, context.lifeBytes, context.lifeMs]) {
         expect(table.reduce((sum, cell) => sum + cell[2], 0)).toBe(context.samples);

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { WriteSchedule } from '../../src/register/write-schedule.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { keepWriting, WriteSchedule } from '../../src/register/write-schedule.js';
 
 const SHARE = 0.0025;
 
@@ -111,5 +111,39 @@ describe('the schedule of periodic files', () => {
     for (const gap of gaps(files({ periodMs: 50, load: 1e-5, fileMs: 5, forMs: 60_000 }))) {
       expect(gap).toBeGreaterThanOrEqual(5 / SHARE);
     }
+  });
+});
+
+describe('writing while the app runs', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('glances every period between files that rest has made rare, and writes soon after it wakes', () => {
+    vi.useFakeTimers();
+    const [periodMs, restAtMs, wakeAtMs] = [1000, 100_000, 153_500];
+    let [wallMs, wokenMs] = [0, 0];
+    const clock = { wallMs: () => wallMs, cpuMs: () => wallMs };
+    const isAtRest = (): boolean => wallMs >= restAtMs && wokenMs === 0;
+    const share = (): number => (isAtRest() ? SHARE / 100 : SHARE);
+    const written: number[] = [];
+    const schedule = new WriteSchedule({ periodMs, share, clock });
+    const write = (): void => {
+      written.push(wallMs);
+      wallMs += 2;
+    };
+    keepWriting(schedule, write, periodMs, () => {
+      if (wokenMs === 0 && wallMs >= wakeAtMs) wokenMs = wallMs;
+    });
+    for (let step = 0; step < 200_000; step += 10) {
+      wallMs += 10;
+      vi.advanceTimersByTime(10);
+    }
+    expect(written.filter((ms) => ms < restAtMs).length).toBeGreaterThan(50);
+    // At rest 2 ms pay for 80 s.
+    expect(written.filter((ms) => ms > restAtMs + periodMs && ms < wakeAtMs)).toEqual([]);
+    expect(wokenMs - wakeAtMs).toBeLessThanOrEqual(2 * periodMs);
+    const next = written.find((ms) => ms > wakeAtMs)!;
+    expect(next - wokenMs).toBeLessThanOrEqual(2 * periodMs);
   });
 });
