@@ -103,16 +103,16 @@ function shownContext(
   stackDepth: number,
 ): ContextFrames {
   const truncated = aggregate.frames.length >= stackDepth;
+  if (aggregate.frames.some((raw) => resolver.isOwnWork(raw))) {
+    const own = markerFrame(OWN_WORK);
+    return { frames: [own], keys: [frameKey(own)], key: frameKey(own), truncated };
+  }
   const fromEventLoop = !truncated && aggregate.folded === 0 && !startsInMain(aggregate.frames.at(-1));
   const frames: ProfileFrame[] = [];
   const keys: string[] = [];
   let hiddenAs: string | null = null;
   for (const raw of aggregate.frames) {
     const resolved = resolver.resolve(raw);
-    if (resolved.hiddenAs === OWN_WORK) {
-      const own = markerFrame(OWN_WORK);
-      return { frames: [own], keys: [frameKey(own)], key: frameKey(own), truncated };
-    }
     if (resolved.hiddenAs === null) {
       frames.push(resolved.frame);
       keys.push(resolved.key);

@@ -38,6 +38,8 @@ export interface ResolvedFrame {
 /** Turns V8's frames into those of a profile. Remembers every frame, file and package it has seen. */
 export interface FrameResolver {
   resolve(frame: RawFrame): ResolvedFrame;
+  /** Whether what it has called is profiling's own work (OWN_WORK), and need not be resolved. Cost: a look into a map. */
+  isOwnWork(frame: RawFrame): boolean;
 }
 
 /**
@@ -52,27 +54,38 @@ export function createFrameResolver(options: FrameOptions = {}): FrameResolver {
   const maps = new SourceMaps();
   const names = new FileNames(options.mainFile ?? process.argv[1] ?? `${directory}/index.js`);
   const seen = new Map<string, ResolvedFrame>();
+  const scripts = new Map<string, Script>();
+  const showsOwn = include.includes('rolp');
+
+  function scriptAt(url: string): Script {
+    let script = scripts.get(url);
+    if (script === undefined) {
+      const name = scriptOf(url);
+      script = { name, own: showsOwn ? null : ownReason(name) };
+      scripts.set(url, script);
+    }
+    return script;
+  }
 
   function resolveNew(raw: RawFrame): ResolvedFrame {
-    const script = scriptOf(raw.url);
+    const { name: script, own } = scriptAt(raw.url);
     if (!isAbsolute(script)) {
       const shown = !isMeta(raw) && isShown({ script, packageName: null });
       return shown ? shownFrame(raw, script) : hiddenFrame(raw, script);
     }
+    // Before its source maps are read, which no frame of it will show.
+    if (own !== null) return { ...shownFrame(raw, script), hiddenAs: own };
     const written = maps.originalOf(script, raw.line, raw.column);
     const file = written?.source ?? script;
     const packageName = names.packageNameOf(script);
     const frame = { ...raw, line: written?.line ?? raw.line, column: written?.column ?? raw.column };
-    const own = script.startsWith(ROLP_ROOT) && !include.includes('rolp');
-    if (
-      own ||
-      !(isShown({ script, packageName }) || (file !== script && isShown({ script: file, packageName })))
-    )
-      return hiddenFrame(frame, own ? ownReason(script) : 'excluded');
+    if (!isShown({ script, packageName }) && !(file !== script && isShown({ script: file, packageName })))
+      return hiddenFrame(frame, 'excluded');
     return shownFrame(frame, names.nameOf(file, script));
   }
 
   return {
+    isOwnWork: (raw) => scriptAt(raw.url).own === OWN_WORK,
     resolve(raw) {
       const id = `${raw.function}\n${raw.url}\n${raw.line}:${raw.column}`;
       let resolved = seen.get(id);
@@ -85,8 +98,16 @@ export function createFrameResolver(options: FrameOptions = {}): FrameResolver {
   };
 }
 
-function ownReason(script: string): string {
-  return OWN_WORK_FOLDERS.some((folder) => script.startsWith(folder)) ? 'rolp' : 'rolp heap';
+interface Script {
+  /** As scriptOf() names it. */
+  readonly name: string;
+  /** What hides it if it is rolp's own, else `null`. */
+  readonly own: string | null;
+}
+
+function ownReason(script: string): string | null {
+  if (!script.startsWith(ROLP_ROOT)) return null;
+  return OWN_WORK_FOLDERS.some((folder) => script.startsWith(folder)) ? OWN_WORK : '(rolp heap)';
 }
 
 /** Paths for files, `node:…` for Node, nothing for code without a script. */

@@ -53,7 +53,12 @@ export class Recorder {
     });
     this.#place =
       place ??
-      claimPlace(origin.outDir, process.pid, threadId, this.#text(this.#ownProfile(profiling.source.read())));
+      claimPlace(
+        origin.outDir,
+        process.pid,
+        threadId,
+        profileText(this.#ownProfile(profiling.source.read())),
+      );
   }
 
   get place(): ProfilePlace {
@@ -111,14 +116,10 @@ export class Recorder {
     });
   }
 
-  #text(profile: Profile): string {
-    return profileText(profile);
-  }
-
   #writeOwn(): { readonly profile: Profile; readonly aggregates: ThreadAggregates } {
     const aggregates = this.#profiling.source.read();
     const profile = this.#ownProfile(aggregates);
-    const path = writeProfile(this.#place, threadId, this.#text(profile));
+    const path = writeProfile(this.#place, threadId, profileText(profile));
     this.#last = { path, contexts: profile.contexts.length, gcCycles: profile.gc.gcCycles };
     const { store, ownKey } = this.#profiling;
     const key = ownKey();
@@ -133,7 +134,7 @@ export class Recorder {
       if (row.key === ownKey() || !wanted(row)) continue;
       const aggregates = row.written ? null : store.read(row.key);
       if (aggregates !== null) {
-        writeProfile(this.#place, row.threadId, this.#text(this.#profile(aggregates)));
+        writeProfile(this.#place, row.threadId, profileText(this.#profile(aggregates)));
       }
       if (row.ended) store.forget(row.key);
       this.#workersWritten++;

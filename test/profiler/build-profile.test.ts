@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   buildProfile,
   type ContextAggregate,
@@ -149,6 +149,17 @@ describe('a profile', () => {
       ]),
     );
     expect(profile.contexts.map((c) => c.frames.map((f) => f.function))).toEqual([['(rolp)'], ['fetchUser']]);
+  });
+
+  it('reads no source map for what profiling itself made', () => {
+    const own = new URL('../../src/profiler/index.ts', import.meta.url).pathname;
+    const resolve = vi.fn(resolver.resolve);
+    const counted = aggregates([
+      context([frame('decode', '/nowhere/node_modules/maps/index.js'), frame('read', own), frame('main')]),
+      context([frame('f'), frame('main')]),
+    ]);
+    buildProfile(counted, currentProcess(), { resolver: { ...resolver, resolve } });
+    expect(resolve.mock.calls.map(([{ function: name }]) => name)).toEqual(['f', 'main']);
   });
 
   it('keeps apart what was folded', () => {

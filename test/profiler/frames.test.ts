@@ -144,6 +144,12 @@ describe('filters', () => {
     expect(resolverOf().resolve(frame('f', own)).hiddenAs).toBe('(rolp)');
     const heap = new URL('../../src/heap/core.ts', import.meta.url).pathname;
     expect(resolverOf().resolve(frame('f', heap)).hiddenAs).toBe('(rolp heap)');
+    const isOwnWork = (url: string, include: string[] = []) =>
+      resolverOf({ include }).isOwnWork(frame('f', url));
+    expect(
+      [own, pathToFileURL(own).href, heap, join(checkout, 'src/main.js')].map((url) => isOwnWork(url)),
+    ).toEqual([true, true, false, false]);
+    expect(isOwnWork(own, ['rolp'])).toBe(false);
   });
 });
 
