@@ -9,8 +9,12 @@
  * tables; all live samples enter `live`.
  */
 
-/** What V8 was told to show when a sample was born: see attribution.ts. */
-export type AttributionLevel = 'off' | 'sites' | 'calls';
+/** What V8 was told to show when a sample was born: see attribution.ts. In the addon's order. */
+export const LEVELS = ['off', 'sites', 'calls'] as const;
+export type AttributionLevel = (typeof LEVELS)[number];
+
+/** How many groups cohorts are dealt to: kGroups in native/src/contexts.h. */
+export const COHORT_GROUPS = 16;
 
 /** A frame as V8 reports it: the function, at the position where its text starts; line and column 1-based, 0 = unknown. */
 export interface RawFrame {

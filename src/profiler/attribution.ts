@@ -1,4 +1,4 @@
-import type { AttributionLevel } from './aggregates.js';
+import { type AttributionLevel, LEVELS } from './aggregates.js';
 
 /**
  * Attribution, ROLP's levels of call tracking in V8's terms. V8's stacks hold no inlined frames, and optimised code
@@ -18,7 +18,6 @@ export interface AttributionSetting {
 /** The strongest level that holds the overhead figure; see bench/attribution and bench/overhead. */
 export const DEFAULT_ATTRIBUTION: AttributionSetting = { level: 'off', cycles: null };
 
-const LEVELS: readonly AttributionLevel[] = ['off', 'sites', 'calls'];
 /** V8's limit for "small" functions, which it inlines before all others. */
 const SMALL_BYTECODE = 27;
 

@@ -1,12 +1,16 @@
-import type { AttributionLevel, ContextAggregate, LifetimeCell, RawFrame } from './aggregates.js';
-
-const GROUPS = 16;
+import {
+  type AttributionLevel,
+  COHORT_GROUPS,
+  type ContextAggregate,
+  type LifetimeCell,
+  type RawFrame,
+} from './aggregates.js';
 
 /** As the addon deals them (GroupOf in native/src/contexts.h): at random beyond the first, by a hash (Murmur's finaliser). */
 function groupOf(cohort: number): number {
-  if (cohort < GROUPS) return cohort;
+  if (cohort < COHORT_GROUPS) return cohort;
   const mixed = Math.imul(cohort ^ (cohort >>> 16), 0x85ebca6b);
-  return (Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) >>> 16) % GROUPS;
+  return (Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35) >>> 16) % COHORT_GROUPS;
 }
 
 /** A span (low, high] of a lifetime in each clock; high null: still alive at low. */
@@ -67,7 +71,7 @@ export class FallbackContext {
   #gcCycles = new CellTable();
   #bytes = new CellTable();
   #ms = new CellTable();
-  #groups: [number, number][] = Array.from({ length: GROUPS }, () => [0, 0]);
+  #groups: [number, number][] = Array.from({ length: COHORT_GROUPS }, () => [0, 0]);
 
   constructor(frames: readonly RawFrame[], level: AttributionLevel, folded: 0 | 1 | 2) {
     this.frames = frames;

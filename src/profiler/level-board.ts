@@ -1,8 +1,7 @@
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
-import type { AttributionLevel } from './aggregates.js';
+import { type AttributionLevel, LEVELS } from './aggregates.js';
 
 const KEY = 'rolp:attribution';
-const LEVELS: readonly AttributionLevel[] = ['off', 'sites', 'calls'];
 
 /** Where the thread that sets V8's flags announces the level, and where the threads it starts read it. */
 export interface LevelBoard {

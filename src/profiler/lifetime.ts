@@ -260,11 +260,11 @@ export function precisionOf(
 ): Precision {
   const share = Math.min(1, inclusion);
   // All of so many cycles lie outside of the draw with that probability; there are cohorts / share cycles.
-  const missedCycles = share > 0 ? Math.log(TAIL) / Math.log1p(-share) : Number.POSITIVE_INFINITY;
+  const missedCycles = Math.log(TAIL) / Math.log1p(-share);
   return {
     designEffect: designEffect(cells, groups, inclusion),
     unseen: (1 - share) / (cohorts + 1),
-    unseenAtMost: share < 1 ? Math.min(1, (missedCycles * share) / Math.max(1, cohorts)) : 0,
+    unseenAtMost: share > 0 ? Math.min(1, (missedCycles * share) / Math.max(1, cohorts)) : 1,
   };
 }
 

@@ -1,8 +1,8 @@
 import { threadId } from 'node:worker_threads';
 import { type Addon, type Clock, loadAddon, systemClock } from '../base/index.js';
-import type { AttributionLevel, ThreadAggregates } from './aggregates.js';
+import { type AttributionLevel, LEVELS, type ThreadAggregates } from './aggregates.js';
 import type { PauseSums, SampleSource, SampleSourceOptions } from './sample-source.js';
-import { aggregatesOf, LEVELS, type ThreadReading } from './thread-reading.js';
+import { aggregatesOf, type ThreadReading } from './thread-reading.js';
 
 /** A thread as the process-wide store lists it. */
 export interface ThreadRow {

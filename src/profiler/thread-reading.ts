@@ -1,15 +1,11 @@
-import type {
-  AttributionLevel,
-  ContextAggregate,
-  LifetimeCell,
-  RawFrame,
-  ThreadAggregates,
+import {
+  COHORT_GROUPS,
+  type ContextAggregate,
+  LEVELS,
+  type LifetimeCell,
+  type RawFrame,
+  type ThreadAggregates,
 } from './aggregates.js';
-
-export const LEVELS: readonly AttributionLevel[] = ['off', 'sites', 'calls'];
-
-/** Cohort groups of a context: kGroups in native/src/contexts.h. */
-const GROUPS = 16;
 
 /**
  * What the addon's `read` answers (native/src/thread_record.cc): everything but the contexts as JSON, with each frame
@@ -71,7 +67,7 @@ class TableReader {
 
   #groups(): [number, number][] {
     const groups: [number, number][] = [];
-    for (let i = 0; i < GROUPS; i++) groups.push([this.#next(), this.#next()]);
+    for (let i = 0; i < COHORT_GROUPS; i++) groups.push([this.#next(), this.#next()]);
     return groups;
   }
 

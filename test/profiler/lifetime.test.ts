@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LifetimeCell } from '../../src/profiler/index.js';
 import {
+  FULL_PRECISION,
   lifetimeDistribution,
   precisionOf,
   summariseLifetime,
@@ -23,6 +24,11 @@ describe('the lifetime estimators', () => {
   it('say nothing without samples', () => {
     expect(lifetimeDistribution([], 'discrete')).toBeNull();
     expect(summariseLifetime(null).mean.value).toBeNull();
+  });
+
+  it('know nothing of cycles of which none was drawn, and leave nothing open where all were', () => {
+    expect(precisionOf([], undefined, 0, 0)).toEqual({ designEffect: 1, unseen: 1, unseenAtMost: 1 });
+    expect(precisionOf([], undefined, 1, 50)).toEqual(FULL_PRECISION);
   });
 
   it('give Kaplan and Meier’s textbook figures', () => {
