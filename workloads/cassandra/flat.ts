@@ -3,7 +3,8 @@ import type { MemtableInfo, Rewrite, Row, StoreView, TableStore } from './engine
 import { FlatCompaction, FlatFlush } from './flat-rewrites.js';
 import { FlatTable } from './flat-table.js';
 import { RangeLists } from './ranges.js';
-import { FIELDS, tokenOf } from './requests.js';
+import { tokenOf } from './requests.js';
+import { RowBuilder } from './row-builder.js';
 import type { Shelf, ShelfHome, TokenIndex } from './shelf.js';
 
 export class FlatMemtable<S extends Shelf> implements MemtableInfo {
@@ -37,9 +38,7 @@ export class FlatTables<S extends Shelf> implements TableStore<FlatMemtable<S>, 
   readonly #memtableCells: number;
   /** Of memtables that are gone, for those to come. */
   readonly #spareRanges: RangeLists[] = [];
-  #values: string[] = [];
-  #found = 0;
-  #writeTime = 0;
+  readonly #row = new RowBuilder();
 
   constructor(home: ShelfHome<S>, memtableCells: number) {
     this.#home = home;
@@ -61,22 +60,20 @@ export class FlatTables<S extends Shelf> implements TableStore<FlatMemtable<S>, 
 
   read(key: string, view: StoreView<FlatMemtable<S>, FlatTable<S>>): Row | undefined {
     const token = tokenOf(key);
-    this.#values = new Array(FIELDS).fill('');
-    this.#found = 0;
-    this.#writeTime = 0;
-    const all = (1 << FIELDS) - 1;
-    for (let at = view.memtables.length - 1; at >= 0 && this.#found !== all; at--) {
+    const builder = this.#row;
+    builder.start();
+    for (let at = view.memtables.length - 1; at >= 0 && !builder.isComplete; at--) {
       const memtable = view.memtables[at]!;
       const row = memtable.index.get(token);
-      if (row !== undefined) this.#take(memtable.shelf, row);
+      if (row !== undefined) memtable.shelf.read(row, builder);
     }
-    for (let at = view.tables.length - 1; at >= 0 && this.#found !== all; at--) {
+    for (let at = view.tables.length - 1; at >= 0 && !builder.isComplete; at--) {
       const table = view.tables[at]!;
       if (!table.bloom.mayHave(token)) continue;
       const row = table.find(token);
-      if (row !== -1) this.#take(table.found!, row);
+      if (row !== -1) table.found!.read(row, builder);
     }
-    return this.#found === 0 ? undefined : { values: this.#values, writeTime: this.#writeTime };
+    return builder.finish();
   }
 
   startFlush(memtable: FlatMemtable<S>): Rewrite<FlatTable<S>> {
@@ -114,16 +111,5 @@ export class FlatTables<S extends Shelf> implements TableStore<FlatMemtable<S>, 
 
   verify(): void {
     this.#home.verify?.();
-  }
-
-  #take(shelf: S, row: number): void {
-    for (let field = 0; field < FIELDS; field++) {
-      if ((this.#found & (1 << field)) !== 0) continue;
-      const cell = shelf.cell(row, field);
-      if (cell === 0) continue;
-      this.#found |= 1 << field;
-      this.#values[field] = shelf.value(cell);
-      this.#writeTime = Math.max(this.#writeTime, shelf.time(cell));
-    }
   }
 }

@@ -10,6 +10,7 @@ import {
 } from 'rolp/heap';
 import { type ArenaHeap, ArenaHome, type EndedGroup } from '../common/index.js';
 import { FIELDS } from './requests.js';
+import type { RowBuilder } from './row-builder.js';
 import type { Shelf, ShelfHome, TokenIndex } from './shelf.js';
 
 /**
@@ -128,12 +129,13 @@ class RefShelf implements Shelf, EndedGroup {
     return filled;
   }
 
-  value(cell: number): string {
-    return this.#pool.at(cell as Ref).value;
-  }
-
-  time(cell: number): number {
-    return this.#pool.at(cell as Ref).time;
+  read(row: number, into: RowBuilder): void {
+    for (let field = 0; field < FIELDS; field++) {
+      const cell = into.lacks(field) ? this.cell(row, field) : 0;
+      if (cell === 0) continue;
+      const { value, time } = this.#pool.at(cell as Ref);
+      into.add(field, value, time);
+    }
   }
 
   end(): void {

@@ -1,4 +1,5 @@
 import type { OffHeapBytes, StopWorkLog } from '../common/index.js';
+import type { RowBuilder } from './row-builder.js';
 
 /** Rows of cells that live and die together: a memtable, or a slice of a table. Row and field say where a cell is. */
 export interface Shelf {
@@ -12,8 +13,8 @@ export interface Shelf {
   cell(row: number, field: number): number;
   /** Puts a new cell there; one that was there is dropped. */
   write(row: number, field: number, value: string, time: number): void;
-  value(cell: number): string;
-  time(cell: number): number;
+  /** Gives the row the cells that it lacks. */
+  read(row: number, into: RowBuilder): void;
   /**
    * Gives the last row copies of the cells that it lacks and `row` of `from` has.
    * @returns how many.

@@ -1,5 +1,6 @@
 import type { WordStore } from '../common/index.js';
 import { FIELD_LENGTH, FIELDS } from './requests.js';
+import type { RowBuilder } from './row-builder.js';
 import type { Shelf } from './shelf.js';
 import { readLatin1, writeLatin1 } from './text.js';
 
@@ -8,11 +9,10 @@ const LENGTH = 2;
 const VALUE = 3;
 const CELL_WORDS = VALUE + FIELD_LENGTH / 4;
 
-/** Words of a row: its token, the name of the cell of each field. */
-const ROW_WORDS = 1 + FIELDS;
-/** log2 of the rows that lie in one run. */
+/** log2 of the rows that lie in one run: first their tokens, then of each row the names of its cells. */
 const PAGE_SHIFT = 7;
 const PAGE_ROWS = 2 ** PAGE_SHIFT;
+const PAGE_WORDS = PAGE_ROWS * (1 + FIELDS);
 
 /** Runs of words that can be looked at as bytes too. */
 export interface ByteStore extends WordStore {
@@ -31,42 +31,61 @@ export class WordShelf<W extends ByteStore = ByteStore> implements Shelf {
 
   append(token: number): number {
     const row = this.rows++;
-    if ((row & (PAGE_ROWS - 1)) === 0) this.#pages.push(this.store.allocate(PAGE_ROWS * ROW_WORDS));
-    const at = this.#rowAt(row);
+    const inPage = row & (PAGE_ROWS - 1);
+    if (inPage === 0) this.#pages.push(this.store.allocate(PAGE_WORDS));
+    const at = this.store.locate(this.#pages[row >>> PAGE_SHIFT]!);
     const { words } = this.store;
-    words[at] = token;
-    words.fill(0, at + 1, at + ROW_WORDS);
+    words[at + inPage] = token;
+    const cells = at + PAGE_ROWS + FIELDS * inPage;
+    for (let field = 0; field < FIELDS; field++) words[cells + field] = 0;
     return row;
   }
 
   token(row: number): number {
-    const at = this.#rowAt(row);
-    return this.store.words[at]! >>> 0;
+    const at = this.store.locate(this.#pages[row >>> PAGE_SHIFT]!);
+    return this.store.words[at + (row & (PAGE_ROWS - 1))]! >>> 0;
   }
 
   find(token: number): number {
-    let low = 0;
-    let high = this.rows - 1;
+    const page = this.#pageOf(token);
+    if (page === -1) return -1;
+    const at = this.store.locate(this.#pages[page]!);
+    const { words } = this.store;
+    const first = page << PAGE_SHIFT;
+    let low = at;
+    let high = at + Math.min(PAGE_ROWS, this.rows - first) - 1;
     while (low <= high) {
       const middle = (low + high) >>> 1;
-      const found = this.token(middle);
-      if (found === token) return middle;
+      const found = words[middle]! >>> 0;
+      if (found === token) return first + middle - at;
       if (found < token) low = middle + 1;
       else high = middle - 1;
     }
     return -1;
   }
 
+  /** @returns the last page that begins at or below the token; -1 if there is none. */
+  #pageOf(token: number): number {
+    let low = 0;
+    let high = this.#pages.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.token(middle << PAGE_SHIFT) <= token) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
   cell(row: number, field: number): number {
     const at = this.#rowAt(row);
-    return this.store.words[at + 1 + field]! >>> 0;
+    return this.store.words[at + field]! >>> 0;
   }
 
   count(row: number): number {
     const at = this.#rowAt(row);
     const { words } = this.store;
     let count = 0;
-    for (let word = at + 1; word < at + ROW_WORDS; word++) if (words[word] !== 0) count++;
+    for (let field = 0; field < FIELDS; field++) if (words[at + field] !== 0) count++;
     return count;
   }
 
@@ -81,30 +100,32 @@ export class WordShelf<W extends ByteStore = ByteStore> implements Shelf {
     store.words[at + LENGTH] = value.length;
     writeLatin1(store.bytes, 4 * (at + VALUE), value);
     const rowAt = this.#rowAt(row);
-    store.words[rowAt + 1 + field] = cell;
+    store.words[rowAt + field] = cell;
   }
 
-  value(cell: number): string {
+  read(row: number, into: RowBuilder): void {
     const { store } = this;
-    const at = store.locate(cell);
-    return readLatin1(store.bytes, 4 * (at + VALUE), store.words[at + LENGTH]!);
-  }
-
-  time(cell: number): number {
-    const at = this.store.locate(cell);
-    return this.store.doubles[at >>> 1]!;
+    const at = this.#rowAt(row);
+    const { words } = store;
+    for (let field = 0; field < FIELDS; field++) {
+      const cell = words[at + field]! >>> 0;
+      if (cell === 0 || !into.lacks(field)) continue;
+      const cellAt = store.locate(cell);
+      const value = readLatin1(store.bytes, 4 * (cellAt + VALUE), store.words[cellAt + LENGTH]!);
+      into.add(field, value, store.doubles[cellAt >>> 1]!);
+    }
   }
 
   fill(from: this, row: number): number {
-    const fromAt = from.#rowAt(row);
-    const theirs = from.store.words;
     const at = this.#rowAt(this.rows - 1);
     const { words } = this.store;
+    const fromAt = from.#rowAt(row);
+    const theirs = from.store.words;
     let filled = 0;
-    for (let field = 1; field <= FIELDS; field++) {
-      const cell = theirs[fromAt + field]!;
+    for (let field = 0; field < FIELDS; field++) {
+      const cell = theirs[fromAt + field]! >>> 0;
       if (cell === 0 || words[at + field] !== 0) continue;
-      words[at + field] = this.#copy(from, cell >>> 0);
+      words[at + field] = this.#copy(from, cell);
       filled++;
     }
     return filled;
@@ -123,6 +144,7 @@ export class WordShelf<W extends ByteStore = ByteStore> implements Shelf {
   }
 
   #rowAt(row: number): number {
-    return this.store.locate(this.#pages[row >>> PAGE_SHIFT]!) + ROW_WORDS * (row & (PAGE_ROWS - 1));
+    const page = this.store.locate(this.#pages[row >>> PAGE_SHIFT]!);
+    return page + PAGE_ROWS + FIELDS * (row & (PAGE_ROWS - 1));
   }
 }
