@@ -1,7 +1,7 @@
-import { type Generation, GenerationalHeap, type Ref, type SiteId, type SlabMemory } from 'rolp/heap';
+import { type Generation, GenerationalHeap, type Ref, type SiteId } from 'rolp/heap';
 import type { OffHeapBytes, StopWorkLog } from './engine.js';
 import type { Placement } from './placement.js';
-import type { WordStore } from './words.js';
+import type { ValueStore } from './words.js';
 
 /** Freed with each block allocated: more than are allocated, so that the dead do not pile up. */
 const FREES_PER_ALLOCATION = 3;
@@ -94,7 +94,7 @@ const NO_WORDS = new Int32Array(0);
 const NO_DOUBLES = new Float64Array(0);
 
 /** A group's runs of words, each a block of the heap; a run's name is its ref. */
-export class ArenaWords implements WordStore {
+export class ArenaWords implements ValueStore {
   words: Int32Array = NO_WORDS;
   doubles: Float64Array = NO_DOUBLES;
   readonly generation: Generation | undefined;
@@ -123,6 +123,26 @@ export class ArenaWords implements WordStore {
     return heap.payloadAt(address) >>> 2;
   }
 
+  value(run: number): number {
+    const at = this.locate(run);
+    return this.doubles[at >>> 1]!;
+  }
+
+  setValue(run: number, value: number): void {
+    const at = this.locate(run);
+    this.doubles[at >>> 1] = value;
+  }
+
+  word(run: number, at: number): number {
+    const first = this.locate(run);
+    return this.words[first + at]!;
+  }
+
+  setWord(run: number, at: number, word: number): void {
+    const first = this.locate(run);
+    this.words[first + at] = word;
+  }
+
   free(run: number): void {
     this.#arena.heap.free(run);
   }
@@ -134,29 +154,43 @@ export class ArenaWords implements WordStore {
 }
 
 /** A group's runs of words in a fixed generation; a run's name is its address. */
-export class FixedWords implements WordStore {
+export class FixedWords implements ValueStore {
   readonly generation: Generation;
   readonly #heap: GenerationalHeap;
-  readonly #memory: SlabMemory;
+  /** The heap's memory, its fields taken apart: a loop then keeps them in registers. */
+  readonly #i32: readonly Int32Array[];
+  readonly #f64: readonly Float64Array[];
+  readonly #u8: readonly Uint8Array[];
+  readonly #slabShift: number;
+  readonly #slabMask: number;
+  readonly #wordShift: number;
+  readonly #doubleShift: number;
   /** Where the run that was located last lies. A number: to keep the slab's arrays would cost a write barrier each. */
   #slab = 0;
 
   constructor(heap: GenerationalHeap, generation: Generation) {
     this.#heap = heap;
-    this.#memory = heap.memory;
+    const { i32, f64, u8, slabShift, slabMask, wordShift } = heap.memory;
+    this.#i32 = i32;
+    this.#f64 = f64;
+    this.#u8 = u8;
+    this.#slabShift = slabShift;
+    this.#slabMask = slabMask;
+    this.#wordShift = wordShift;
+    this.#doubleShift = wordShift - 1;
     this.generation = generation;
   }
 
   get words(): Int32Array {
-    return this.#memory.i32[this.#slab]!;
+    return this.#i32[this.#slab]!;
   }
 
   get doubles(): Float64Array {
-    return this.#memory.f64[this.#slab]!;
+    return this.#f64[this.#slab]!;
   }
 
   get bytes(): Uint8Array {
-    return this.#memory.u8[this.#slab]!;
+    return this.#u8[this.#slab]!;
   }
 
   allocate(words: number): number {
@@ -165,9 +199,24 @@ export class FixedWords implements WordStore {
 
   /** Nothing but to pick the slab: a run stays where it is. */
   locate(run: number): number {
-    const memory = this.#memory;
-    this.#slab = run >>> memory.slabShift;
-    return (run & memory.slabMask) << memory.wordShift;
+    this.#slab = run >>> this.#slabShift;
+    return (run & this.#slabMask) << this.#wordShift;
+  }
+
+  value(run: number): number {
+    return this.#f64[run >>> this.#slabShift]![(run & this.#slabMask) << this.#doubleShift]!;
+  }
+
+  setValue(run: number, value: number): void {
+    this.#f64[run >>> this.#slabShift]![(run & this.#slabMask) << this.#doubleShift] = value;
+  }
+
+  word(run: number, at: number): number {
+    return this.#i32[run >>> this.#slabShift]![((run & this.#slabMask) << this.#wordShift) + at]!;
+  }
+
+  setWord(run: number, at: number, word: number): void {
+    this.#i32[run >>> this.#slabShift]![((run & this.#slabMask) << this.#wordShift) + at] = word;
   }
 
   /** Lets go of all runs at once. */

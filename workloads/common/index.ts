@@ -18,5 +18,5 @@ export type {
   WorkloadOptions,
 } from './engine.js';
 export { ARENA, ARENA_REFS, type Placement, SINGLE } from './placement.js';
-export { TypedWords, type WordStore } from './words.js';
+export { TypedWords, type ValueStore, type WordStore } from './words.js';
 export { invertibleHash, Latest, ScrambledZipfian, Zipfian } from './ycsb.js';

@@ -13,8 +13,16 @@ export interface WordStore {
   locate(run: number): number;
 }
 
+/** Runs that begin with a double, read and written at random: one by one, without a look at `words`. */
+export interface ValueStore extends WordStore {
+  value(run: number): number;
+  setValue(run: number, value: number): void;
+  word(run: number, at: number): number;
+  setWord(run: number, at: number, word: number): void;
+}
+
 /** Runs in one typed array that grows by doubling. A run's name is half its place. */
-export class TypedWords implements WordStore {
+export class TypedWords implements ValueStore {
   words: Int32Array;
   doubles: Float64Array;
   /** Place 0 names no run. */
@@ -46,6 +54,22 @@ export class TypedWords implements WordStore {
 
   locate(run: number): number {
     return run << 1;
+  }
+
+  value(run: number): number {
+    return this.doubles[run]!;
+  }
+
+  setValue(run: number, value: number): void {
+    this.doubles[run] = value;
+  }
+
+  word(run: number, at: number): number {
+    return this.words[(run << 1) + at]!;
+  }
+
+  setWord(run: number, at: number, word: number): void {
+    this.words[(run << 1) + at] = word;
   }
 
   /** Forgets all runs and keeps the memory. */

@@ -6,7 +6,7 @@ import {
   type EndedGroup,
   type FixedWords,
   type Placement,
-  type WordStore,
+  type ValueStore,
 } from '../common/index.js';
 import type { BatchHome, LoadedBatch } from './flat.js';
 
@@ -18,7 +18,7 @@ export class FixedBatchHome extends ArenaHome implements BatchHome {
     super(new ArenaHeap(ARENA, maxBytes));
   }
 
-  open(): WordStore {
+  open(): ValueStore {
     this.#words = this.arena.openFixedWords();
     return this.#words;
   }
@@ -36,7 +36,7 @@ export class ArenaBatchHome extends ArenaHome implements BatchHome {
     super(new ArenaHeap(placement, maxBytes));
   }
 
-  open(): WordStore {
+  open(): ValueStore {
     this.#words = this.arena.openWords('vertices and edges');
     return this.#words;
   }

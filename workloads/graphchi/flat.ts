@@ -1,4 +1,4 @@
-import { mixFloat, type OffHeapBytes, type StopWorkLog, type WordStore } from '../common/index.js';
+import { mixFloat, type OffHeapBytes, type StopWorkLog, type ValueStore } from '../common/index.js';
 import type { BatchStore } from './engine.js';
 import type { ShardedGraph } from './graph.js';
 import { DAMPING, type ProgramName } from './programs.js';
@@ -6,7 +6,7 @@ import { DAMPING, type ProgramName } from './programs.js';
 /** Where a batch's vertices and edges live: the one part in which `typed`, `single` and `arena` differ. */
 export interface BatchHome {
   /** Where the batch that begins has its runs. */
-  open(): WordStore;
+  open(): ValueStore;
   /** @param edges the batch's edges, in `count` first places; `vertices` likewise */
   close(batch: LoadedBatch): void;
   offHeap(): OffHeapBytes;
@@ -32,7 +32,7 @@ export class FlatBatches implements BatchStore {
   readonly #graph: ShardedGraph;
   readonly #program: ProgramName;
   readonly #home: BatchHome;
-  #words: WordStore | undefined;
+  #words: ValueStore | undefined;
   #first = 0;
   #end = 0;
   readonly #vertices: Int32Array;
@@ -66,7 +66,7 @@ export class FlatBatches implements BatchStore {
     for (let vertex = from; vertex < to; vertex++) {
       const at = vertex - this.#first;
       const run = words.allocate(VALUE_WORDS + inDegrees[vertex]! + outDegrees[vertex]!);
-      setValueAt(words, run, vertexValues[vertex]!);
+      words.setValue(run, vertexValues[vertex]!);
       this.#vertices[at] = run;
       this.#inFilled[at] = 0;
       this.#outFilled[at] = 0;
@@ -78,7 +78,7 @@ export class FlatBatches implements BatchStore {
     for (let number = from; number < to; number++) {
       const edge = this.#addEdge(number);
       const target = targets[number]! - this.#first;
-      setWord(this.#words!, this.#vertices[target]!, VALUE_WORDS + this.#inFilled[target]!++, edge);
+      this.#words!.setWord(this.#vertices[target]!, VALUE_WORDS + this.#inFilled[target]!++, edge);
       const source = sources[number]!;
       if (source >= this.#first && source < this.#end) this.#linkOut(source, edge);
     }
@@ -93,7 +93,7 @@ export class FlatBatches implements BatchStore {
     let checksum = 0;
     for (let vertex = from; vertex < to; vertex++) {
       const value = this.#program === 'pagerank' ? this.#pageRank(vertex) : this.#components(vertex);
-      setValueAt(this.#words!, this.#vertices[vertex - this.#first]!, value);
+      this.#words!.setValue(this.#vertices[vertex - this.#first]!, value);
       checksum = mixFloat(checksum, value);
     }
     return checksum;
@@ -104,11 +104,13 @@ export class FlatBatches implements BatchStore {
     const words = this.#words!;
     for (let vertex = from; vertex < to; vertex++) {
       const run = this.#vertices[vertex - this.#first]!;
-      vertexValues[vertex] = valueAt(words, run);
+      vertexValues[vertex] = words.value(run);
       const edges = inDegrees[vertex]! + outDegrees[vertex]!;
+      const at = words.locate(run) + VALUE_WORDS;
+      const own = words.words;
       for (let i = 0; i < edges; i++) {
-        const edge = wordOf(words, run, VALUE_WORDS + i);
-        edgeValues[wordOf(words, edge, VALUE_WORDS)] = valueAt(words, edge);
+        const edge = own[at + i]!;
+        edgeValues[words.word(edge, VALUE_WORDS)] = words.value(edge);
       }
     }
   }
@@ -146,9 +148,8 @@ export class FlatBatches implements BatchStore {
   #addEdge(number: number): number {
     const words = this.#words!;
     const edge = words.allocate(EDGE_WORDS);
-    const at = words.locate(edge);
-    words.doubles[at >>> 1] = this.#graph.edgeValues[number]!;
-    words.words[at + VALUE_WORDS] = number;
+    words.setValue(edge, this.#graph.edgeValues[number]!);
+    words.setWord(edge, VALUE_WORDS, number);
     this.#edges[this.#edgeCount++] = edge;
     return edge;
   }
@@ -156,7 +157,7 @@ export class FlatBatches implements BatchStore {
   #linkOut(source: number, edge: number): void {
     const at = source - this.#first;
     const place = VALUE_WORDS + this.#graph.inDegrees[source]! + this.#outFilled[at]!++;
-    setWord(this.#words!, this.#vertices[at]!, place, edge);
+    this.#words!.setWord(this.#vertices[at]!, place, edge);
   }
 
   /** Allocates nothing, so that the vertex stays where it is while its edges are gone through. */
@@ -167,10 +168,10 @@ export class FlatBatches implements BatchStore {
     const inDegree = this.#graph.inDegrees[vertex]!;
     const outDegree = this.#graph.outDegrees[vertex]!;
     let sum = 0;
-    for (let i = 0; i < inDegree; i++) sum += valueAt(words, own[at + i]!);
+    for (let i = 0; i < inDegree; i++) sum += words.value(own[at + i]!);
     const rank = 1 - DAMPING + DAMPING * sum;
     const share = rank / outDegree;
-    for (let i = 0; i < outDegree; i++) setValueAt(words, own[at + inDegree + i]!, share);
+    for (let i = 0; i < outDegree; i++) words.setValue(own[at + inDegree + i]!, share);
     return rank;
   }
 
@@ -178,34 +179,14 @@ export class FlatBatches implements BatchStore {
   #components(vertex: number): number {
     const words = this.#words!;
     const run = this.#vertices[vertex - this.#first]!;
-    let least = valueAt(words, run);
+    let least = words.value(run);
     const at = words.locate(run) + VALUE_WORDS;
     const own = words.words;
     const degree = this.#graph.inDegrees[vertex]! + this.#graph.outDegrees[vertex]!;
-    for (let i = 0; i < degree; i++) least = Math.min(least, valueAt(words, own[at + i]!));
-    for (let i = 0; i < degree; i++) setValueAt(words, own[at + i]!, least);
+    for (let i = 0; i < degree; i++) least = Math.min(least, words.value(own[at + i]!));
+    for (let i = 0; i < degree; i++) words.setValue(own[at + i]!, least);
     return least;
   }
-}
-
-function wordOf(words: WordStore, run: number, at: number): number {
-  const first = words.locate(run);
-  return words.words[first + at]!;
-}
-
-function setWord(words: WordStore, run: number, at: number, word: number): void {
-  const first = words.locate(run);
-  words.words[first + at] = word;
-}
-
-function valueAt(words: WordStore, run: number): number {
-  const first = words.locate(run);
-  return words.doubles[first >>> 1]!;
-}
-
-function setValueAt(words: WordStore, run: number, value: number): void {
-  const first = words.locate(run);
-  words.doubles[first >>> 1] = value;
 }
 
 /** What the longest batch of a graph needs room for; `words` are all runs' together. */

@@ -1,4 +1,4 @@
-import { type OffHeapBytes, TypedWords, type WordStore } from '../common/index.js';
+import { type OffHeapBytes, TypedWords, type ValueStore } from '../common/index.js';
 import type { BatchHome } from './flat.js';
 
 /** The variant `typed`: one typed array as long as the longest batch needs, allocated once and used for each. */
@@ -10,7 +10,7 @@ export class TypedBatchHome implements BatchHome {
     this.#words = new TypedWords(words);
   }
 
-  open(): WordStore {
+  open(): ValueStore {
     return this.#words;
   }
 
