@@ -206,7 +206,14 @@ describe('the lucene workload', () => {
       const engine = openLucene(variant, requests) as LuceneEngine<never>;
       engine.load();
       let checksum = 0;
-      for (let op = 0; op < 9000; op++) checksum = mixInt(checksum, engine.apply(op));
+      let buffers = 0;
+      for (let op = 0; op < 9000; op++) {
+        checksum = mixInt(checksum, engine.apply(op));
+        const { length } = engine.segments.filter(({ level }: { level: number }) => level === -1);
+        buffers = Math.max(buffers, length);
+      }
+      // Flushed before the next is full, whatever is merged meanwhile.
+      expect(buffers).toBe(2);
       expect(engine.stats().segments).toBeLessThan(24);
       expect(engine.stats().documents).toBeLessThan(3 * 6000);
       return checksum;

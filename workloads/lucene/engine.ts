@@ -1,6 +1,7 @@
 import { type Engine, mixFloat, mixInt, type OffHeapBytes, type StopWorkLog } from '../common/index.js';
 import type { Hit, SearchAnswer } from './ranking.js';
 import { DELETE, type Requests, SEARCH_AND, SEARCH_OR, UPDATE } from './requests.js';
+import { RewriteSchedule } from './schedule.js';
 
 /** What the index must know of a segment, wherever its postings live. A RAM buffer is a segment still open. */
 export interface SegmentInfo {
@@ -35,7 +36,10 @@ export interface LucenePolicy {
    * it bounds what dead ones take.
    */
   readonly maxDocsPerLive: number;
-  /** Units of flushing and merging done with each update; must outrun what updates cause. */
+  /**
+   * Units of flushing and merging done with each update; must outrun what updates cause (40, measured), but not by far: the work
+   * is then done evenly.
+   */
   readonly unitsPerUpdate: number;
 }
 
@@ -43,7 +47,7 @@ export const DEFAULT_POLICY: LucenePolicy = {
   bufferDocs: 2000,
   mergeFactor: 8,
   maxDocsPerLive: 1.5,
-  unitsPerUpdate: 160,
+  unitsPerUpdate: 80,
 };
 
 /** What a search looks at. */
@@ -76,7 +80,8 @@ export interface SegmentStore<S extends SegmentInfo> {
 /**
  * An inverted index after Lucene's: a RAM buffer that is flushed into immutable segments, segments of like
  * size merged, deletes by marking, all of it searchable at any moment. Lucene flushes and merges in other
- * threads; here each update does a bounded share, so that no operation stops for a whole merge.
+ * threads; here each update does a bounded share, flushes and small merges first, so that no operation stops for a
+ * whole merge.
  *
  * Whether a document is alive is decided as in a log-structured store: an entry in a segment counts if it
  * carries its document's latest number. Answers, scores included, depend on the order of operations alone.
@@ -87,7 +92,9 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
   readonly #requests: Requests;
   readonly #store: SegmentStore<S>;
   readonly #policy: LucenePolicy;
-  #rewrite: Rewrite<S> | undefined;
+  readonly #schedule = new RewriteSchedule<S>();
+  /** Whether `segments` have changed since it was last asked what to rewrite. */
+  #mayStart = false;
   #nextNumber = 1;
   #totalDocs = 0;
   readonly #live: Uint8Array;
@@ -136,7 +143,10 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
     this.#store.index(buffer, id, this.#nextNumber++, text);
     this.#totalDocs++;
     this.#totalTokens += buffer.tokens - before;
-    if (buffer.docs >= this.#policy.bufferDocs) this.segments.push(this.#store.openBuffer());
+    if (buffer.docs >= this.#policy.bufferDocs) {
+      this.segments.push(this.#store.openBuffer());
+      this.#mayStart = true;
+    }
     this.#maintain();
   }
 
@@ -156,7 +166,7 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
   }
 
   close(): void {
-    this.#rewrite = undefined;
+    this.#schedule.clear();
     this.segments.length = 0;
     this.#store.close();
   }
@@ -174,16 +184,18 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
       segments: this.segments.length,
       documents: this.#totalDocs,
       postings: this.segments.reduce((sum, segment) => sum + segment.postings, 0),
-      rewriting: this.#rewrite === undefined ? 0 : 1,
+      rewriting: this.#schedule.count,
       ...this.#store.stats?.(),
     };
   }
 
   #maintain(): void {
-    this.#rewrite ??= this.#chooseRewrite();
-    if (this.#rewrite === undefined || !this.#rewrite.step(this.#policy.unitsPerUpdate)) return;
-    const { inputs, output } = this.#rewrite;
-    this.#rewrite = undefined;
+    if (this.#mayStart || this.#isDueForAll()) this.#startRewrites();
+    const done = this.#schedule.step(this.#policy.unitsPerUpdate);
+    if (done !== undefined) this.#replace(done);
+  }
+
+  #replace({ inputs, output }: Rewrite<S>): void {
     this.segments.splice(this.segments.indexOf(inputs[0]!), inputs.length, output);
     for (const input of inputs) {
       this.#totalDocs -= input.docs;
@@ -192,22 +204,40 @@ export class LuceneEngine<S extends SegmentInfo> implements Engine, IndexView<S>
     this.#totalDocs += output.docs;
     this.#totalTokens += output.tokens;
     this.#store.drop(inputs);
+    this.#mayStart = true;
   }
 
-  /** Flushes go first: a sealed buffer is the dearest form of a segment. */
-  #chooseRewrite(): Rewrite<S> | undefined {
-    const sealed = this.segments.findIndex((segment) => segment.level === BUFFER_LEVEL);
-    if (sealed < this.segments.length - 1) return this.#store.startRewrite([this.segments[sealed]!], 0);
-    const { mergeFactor, maxDocsPerLive, bufferDocs } = this.#policy;
-    if (sealed > 0 && this.#totalDocs > maxDocsPerLive * this.#liveDocs + 2 * bufferDocs) {
-      return this.#store.startRewrite(this.segments.slice(0, sealed), Math.max(1, this.segments[0]!.level));
+  #startRewrites(): void {
+    this.#mayStart = false;
+    for (;;) {
+      const chosen = this.#chooseRewrite();
+      if (chosen === undefined) return;
+      this.#schedule.add(chosen);
     }
-    for (let first = sealed - mergeFactor; first >= 0; first--) {
-      const level = this.segments[first]!.level;
-      if (this.segments[first + mergeFactor - 1]!.level !== level) continue;
-      return this.#store.startRewrite(this.segments.slice(first, first + mergeFactor), level + 1);
+  }
+
+  #chooseRewrite(): Rewrite<S> | undefined {
+    const buffers = this.segments.findIndex((segment) => segment.level === BUFFER_LEVEL);
+    for (const sealed of this.segments.slice(buffers, -1)) {
+      if (!this.#schedule.rewrites(sealed)) return this.#store.startRewrite([sealed], 0);
+    }
+    const merged = this.segments.slice(0, buffers);
+    if (this.#isDueForAll()) return this.#store.startRewrite(merged, Math.max(1, merged[0]!.level));
+    const { mergeFactor } = this.#policy;
+    for (let first = buffers - mergeFactor; first >= 0; first--) {
+      const inputs = merged.slice(first, first + mergeFactor);
+      const { level } = inputs[0]!;
+      if (inputs.some((input) => input.level !== level || this.#schedule.rewrites(input))) continue;
+      return this.#store.startRewrite(inputs, level + 1);
     }
     return undefined;
+  }
+
+  /** All can be merged only while nothing else is. */
+  #isDueForAll(): boolean {
+    const { maxDocsPerLive, bufferDocs } = this.#policy;
+    if (this.#totalDocs <= maxDocsPerLive * this.#liveDocs + 2 * bufferDocs) return false;
+    return !this.#schedule.hasMerge && this.segments[0]!.level !== BUFFER_LEVEL;
   }
 }
 
