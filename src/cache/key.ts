@@ -183,8 +183,16 @@ export class KeyScratch {
 
   #prefixBytes(): number {
     const end = Math.min(this.byteLength, MOST_PREFIX_BYTES);
+    if (this.kind === KIND_UTF16) return this.#prefixUnits(end >>> 1) << 1;
     let i = 0;
     while (i < end && !endsPrefix(this.#u8[i]!)) i++;
+    return i;
+  }
+
+  /** By code units: the second byte of a Cyrillic or Chinese letter may look like a digit. */
+  #prefixUnits(end: number): number {
+    let i = 0;
+    while (i < end && !endsPrefix(this.#u16[i]!)) i++;
     return i;
   }
 
@@ -262,9 +270,9 @@ export class KeyScratch {
   }
 }
 
-function endsPrefix(byte: number): boolean {
+function endsPrefix(unit: number): boolean {
   // Digits and ':' lie side by side: 0x30 to 0x3a; then '/', '|', '#'.
-  return (byte >= 0x2f && byte <= 0x3a) || byte === 0x7c || byte === 0x23;
+  return (unit >= 0x2f && unit <= 0x3a) || unit === 0x7c || unit === 0x23;
 }
 
 function bigintOfText(hex: string): bigint {
