@@ -47,16 +47,17 @@ export class SlabMemory {
     byteOffset: number,
     byteLength: number = buffer.byteLength - byteOffset,
   ): void {
+    // Divided, not shifted: a humongous block may be longer than 4 GiB, which is past 32 bits.
     this.u8[slab] = new Uint8Array(buffer, byteOffset, byteLength);
     this.i8[slab] = new Int8Array(buffer, byteOffset, byteLength);
-    this.u16[slab] = new Uint16Array(buffer, byteOffset, byteLength >>> 1);
-    this.i16[slab] = new Int16Array(buffer, byteOffset, byteLength >>> 1);
-    this.u32[slab] = new Uint32Array(buffer, byteOffset, byteLength >>> 2);
-    this.i32[slab] = new Int32Array(buffer, byteOffset, byteLength >>> 2);
-    this.f32[slab] = new Float32Array(buffer, byteOffset, byteLength >>> 2);
-    this.f64[slab] = new Float64Array(buffer, byteOffset, byteLength >>> 3);
-    this.u64[slab] = new BigUint64Array(buffer, byteOffset, byteLength >>> 3);
-    this.i64[slab] = new BigInt64Array(buffer, byteOffset, byteLength >>> 3);
+    this.u16[slab] = new Uint16Array(buffer, byteOffset, byteLength / 2);
+    this.i16[slab] = new Int16Array(buffer, byteOffset, byteLength / 2);
+    this.u32[slab] = new Uint32Array(buffer, byteOffset, byteLength / 4);
+    this.i32[slab] = new Int32Array(buffer, byteOffset, byteLength / 4);
+    this.f32[slab] = new Float32Array(buffer, byteOffset, byteLength / 4);
+    this.f64[slab] = new Float64Array(buffer, byteOffset, byteLength / 8);
+    this.u64[slab] = new BigUint64Array(buffer, byteOffset, byteLength / 8);
+    this.i64[slab] = new BigInt64Array(buffer, byteOffset, byteLength / 8);
     this.view[slab] = new DataView(buffer, byteOffset, byteLength);
   }
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import type { SpaceShape } from './region-space.js';
 
 /** Of a huge page on x64, and on arm64 with pages of 4 KiB. */
@@ -54,7 +55,7 @@ export class SlabBuffers {
     const spare = this.#takeSpare(bytes);
     if (spare !== undefined) return spare;
     if (this.#buffer === undefined || this.#next + bytes > this.#buffer.byteLength) {
-      const wanted = Math.min(this.#bytes, this.#maxBytes - this.#bytes);
+      const wanted = Math.min(this.#bytes, this.#maxBytes - this.#bytes, constants.MAX_LENGTH);
       const made =
         this.#allocate(Math.max(bytes, Math.floor(wanted / slabBytes) * slabBytes)) ?? this.#allocate(bytes);
       if (made === undefined) return undefined;
@@ -84,6 +85,8 @@ export class SlabBuffers {
   }
 
   #allocate(bytes: number): SlabBytes | undefined {
+    // A longer buffer there may be, but no view of all of it: 4 GiB on Node 20.
+    if (bytes > constants.MAX_LENGTH) return undefined;
     try {
       const buffer = this.#shape.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
       // Blocks are read at random: with pages of 4 KiB each read of a large heap misses the TLB, too.
