@@ -5,8 +5,6 @@ import type { SegmentArray, SpareArrays } from '../spare-arrays.js';
 export interface TableHeap {
   readonly pauses: PauseLog;
   readonly spareArrays: SpareArrays;
-  readonly maxBytes: number;
-  readonly committedBytes: number;
   reserve(bytes: number): void;
   release(bytes: number): void;
 }
@@ -48,7 +46,8 @@ export abstract class SegmentedTable<A extends SegmentArray> {
   constructor(heap: TableHeap) {
     this.heap = heap;
     this.directory = [];
-    this.#reset();
+    this.#reserve(this.#firstBytes());
+    this.#start();
   }
 
   /** Elements in the table. */
@@ -69,10 +68,12 @@ export abstract class SegmentedTable<A extends SegmentArray> {
   protected abstract hashAt(segment: A, at: number): number;
   protected abstract setEmpty(segment: A, at: number): void;
 
-  #reset(): void {
-    const bytes = this.#segmentBytes(FIRST_SLOTS) + 16;
-    this.heap.reserve(bytes);
-    this.#bytes = bytes;
+  /** Bytes of an empty table. */
+  #firstBytes(): number {
+    return this.#segmentBytes(FIRST_SLOTS) + 16;
+  }
+
+  #start(): void {
     const segment = this.#makeSegment(FIRST_SLOTS, 0);
     this.directory = [segment, segment];
     this.shift = 31;
@@ -134,10 +135,10 @@ export abstract class SegmentedTable<A extends SegmentArray> {
     this.heap.spareArrays.put(segment);
   }
 
-  #recycleAll(): void {
-    for (const segment of new Set(this.directory)) this.#recycle(segment);
-    this.directory = [];
-    this.#release(this.#bytes);
+  /** Gives all but `keptBytes` back. The table has other segments than `old` already, or is closed. */
+  #recycleAll(old: readonly A[], keptBytes: number): void {
+    this.#release(this.#bytes - keptBytes);
+    for (const segment of new Set(old)) this.heap.spareArrays.put(segment);
   }
 
   #reserve(bytes: number): void {
@@ -241,13 +242,12 @@ export abstract class SegmentedTable<A extends SegmentArray> {
     const slots = (segment.length - HEAD) >>> 1;
     let fewer = FIRST_SLOTS;
     while (fewer < slots >>> 2) fewer *= 2;
-    const bytes = this.#segmentBytes(fewer);
-    // Not by force: a removal must not make the heap evict.
-    if (fewer >= slots || this.heap.maxBytes - this.heap.committedBytes < bytes) return;
+    if (fewer >= slots) return;
     const startMs = this.heap.pauses.start();
-    this.#reserve(bytes);
+    // In place of the one that goes, never beside it: a removal must not make the heap evict.
     this.#replace(segment, fewer, hash);
-    this.#recycle(segment);
+    this.#release(segment.byteLength - this.#segmentBytes(fewer));
+    this.heap.spareArrays.put(segment);
     this.heap.pauses.record('resize', startMs);
   }
 
@@ -268,14 +268,18 @@ export abstract class SegmentedTable<A extends SegmentArray> {
 
   /** Drops all elements. */
   reset(): void {
-    this.#recycleAll();
+    const old = this.directory;
+    // Out of what it has, since a table that asked for room would find itself half done in a pressure hook.
+    this.#start();
     this.changes++;
-    this.#reset();
+    this.#recycleAll(old, this.#firstBytes());
   }
 
   /** Gives the table's bytes back; it must not be used any more. */
   close(): void {
-    this.#recycleAll();
+    const old = this.directory;
+    this.directory = [];
+    this.#recycleAll(old, 0);
   }
 
   /** @throws Error at the first element that cannot be found again. For tests and `verify`. */
