@@ -142,6 +142,7 @@ export class GenerationalHeap extends BlockHeap {
     const evacuateTo = this.#movingIndexOf(options.evacuateTo ?? PERMANENT_GENERATION);
     const limit = this.#liveLimit('newGeneration', options.liveThreshold ?? config.liveThreshold);
     const waitCycles = this.#waitCycles('newGeneration', options.waitCycles ?? 0);
+    if (options.vacate !== undefined) checkFunction('newGeneration.vacate', options.vacate);
     const generation = this.#addGeneration(evacuateTo, limit);
     const g = this.core.generations.indexOf(generation);
     this.core.generations.waitCycles[g] = waitCycles;
@@ -198,6 +199,9 @@ export class GenerationalHeap extends BlockHeap {
         ? liveLimit[g]!
         : this.#liveLimit('configureGeneration', options.liveThreshold);
     const wait = this.#waitCycles('configureGeneration', options.waitCycles ?? waitCycles[g]!);
+    if (options.vacate !== undefined) {
+      this.core.vacators.set(g, checkFunction('configureGeneration.vacate', options.vacate));
+    }
     evacuateTo[g] = to;
     waitCycles[g] = wait;
     liveLimit[g] = limit;

@@ -42,11 +42,21 @@ export class RunClearer {
     const end = run.first + run.count;
     // What is free in the run must not become a destination.
     for (let r = run.first; r < end; r++) if (space.state[r] === FREE) space.takeRegionAt(r);
-    let cleared = run.first;
-    while (cleared < end && this.#clearRegion(cleared)) cleared++;
-    if (cleared === end && space.freeCount >= RESERVE_REGIONS) return run;
-    for (let r = run.first; r < end; r++) if (this.#isTaken(r)) space.giveRegion(r, this.#core.cycle);
-    return undefined;
+    let isCleared = false;
+    try {
+      let cleared = run.first;
+      while (cleared < end && this.#clearRegion(cleared)) cleared++;
+      isCleared = cleared === end && space.freeCount >= RESERVE_REGIONS;
+    } finally {
+      // A generation's owner may have thrown when it was asked to vacate a region.
+      if (!isCleared) this.#giveTaken(run);
+    }
+    return isCleared ? run : undefined;
+  }
+
+  #giveTaken({ first, count }: Run): void {
+    const { space, cycle } = this.#core;
+    for (let r = first; r < first + count; r++) if (this.#isTaken(r)) space.giveRegion(r, cycle);
   }
 
   /** Makes a region of a run taken and empty. @returns whether it could. */
