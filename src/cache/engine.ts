@@ -9,7 +9,7 @@ import type { CacheConfig } from './options.js';
 import { Patience } from './patience.js';
 import { Placement } from './placement.js';
 import { LruPolicy } from './policies/lru.js';
-import type { Policy } from './policies/policy.js';
+import { LATER, type Policy } from './policies/policy.js';
 import { S3FifoPolicy } from './policies/s3-fifo.js';
 import { SievePolicy } from './policies/sieve.js';
 import { Reaper } from './reaper.js';
@@ -67,14 +67,21 @@ export class CacheEngine<K extends CacheKey, V> {
     const choice = new GenerationChoice(this.store, this.placement, this.policy, this.expiry, config);
     const expire = (address: Address): void => this.remove(address, 'expire');
     this.reaper = new Reaper(this.store, this.placement, this.expiry, expire, config.keepsStale);
-    const compaction = {
+    const moves = {
       moved: (from: Address, to: Address): void => this.policy.moved(from, to),
       expired: expire,
     };
-    this.room = new Room(this.store, this.placement, this.policy, this.reaper, config, compaction, () =>
-      this.evictOne(),
+    this.room = new Room(
+      this.store,
+      this.placement,
+      this.policy,
+      this.reaper,
+      config,
+      moves,
+      this.#patience,
+      () => this.evictOne(),
     );
-    const clearing = { ...compaction, stuck: (address: Address): void => this.evict(address) };
+    const clearing = { ...moves, stuck: (address: Address): void => this.evict(address) };
     this.placement.vacate = (region) => {
       // What has no room is evicted, and may have to be decoded for that.
       if (this.#values.isEncoding) return;
@@ -89,6 +96,7 @@ export class CacheEngine<K extends CacheKey, V> {
   #connect(): void {
     this.store.isStale = (address) => this.expiry.isStale(address);
     this.store.openableRegions = () => this.room.openableRegions;
+    this.store.spareRegions = () => this.room.spareRegions;
     this.store.listener = {
       moved: (from, to) => {
         this.placement.moved(from, to);
@@ -153,33 +161,38 @@ export class CacheEngine<K extends CacheKey, V> {
   /** Others on the heap ask for room, or the heap does for what this cache itself is placing. */
   #relieve(askedBytes: number): void {
     if (this.room.busy || this.#values.isEncoding) return;
-    this.beginCall();
+    this.beginCall(askedBytes);
     this.room.make(Math.ceil(askedBytes / this.heap.regionBytes), 0);
   }
 
-  /** Evicts one entry, an expired one if one is known. @returns false if there is none. */
+  /** Evicts one entry, an expired one if one is known; in a step ahead, or leaves off. @returns false if there is none. */
   evictOne(): boolean {
-    if (this.reaper.expireOne()) return true;
+    if (this.reaper.expireOne()) {
+      this.#patience.cleared(0);
+      return true;
+    }
     const address = this.#victim();
     if (address === -1) return false;
+    if (address === LATER) return true;
     this.#patience.evicted(this.heap.regions.blockBytes(address));
     this.evict(address);
     return true;
   }
 
-  /** A call of the cache begins that may make room: what it may do for that is counted from here. */
-  beginCall(): void {
-    this.#patience.begin();
+  /** A call of the cache begins that may make room for so much: what it may do for that is counted from here. */
+  beginCall(askedBytes: number): void {
+    this.#patience.begin(askedBytes);
     this.store.call++;
   }
 
   /** The entry that goes next, for a call that takes out no more than that, or -1. */
   next(): Address | -1 {
-    this.beginCall();
-    return this.#victim();
+    this.beginCall(0);
+    // Only a step ahead rests.
+    return this.#victim() as Address | -1;
   }
 
-  #victim(): Address | -1 {
+  #victim(): Address | -1 | typeof LATER {
     // Moving what is spared asks the heap for room, and the heap would ask us.
     const wasBusy = this.room.busy;
     this.room.busy = true;

@@ -48,6 +48,8 @@ export class EntryStore {
   front: Front<unknown> | undefined;
   /** Regions that may be opened without making room first: for moving entries, and what the policy remembers. */
   openableRegions: () => number;
+  /** Regions that are free beyond those for which room is made ahead: for what can wait. */
+  spareRegions: () => number = () => this.openableRegions() - 1;
   /** Whether an entry has outlived its ttl: such a one is never spared. */
   isStale: (address: Address) => boolean = () => false;
   readonly #owner: OwnerId;

@@ -20,10 +20,12 @@ const MIN_ENTRIES = 1000;
  * about one of 130,000 lookups: both cost an entry its place in a queue, nothing else. Lies on the heap.
  */
 export class Ghost {
+  /** Whether it lacks a segment for want of a region to spare. */
+  wantsRegion: boolean = false;
   readonly #heap: GenerationalHeap;
   readonly #owner: OwnerId;
   readonly #generation: Generation;
-  readonly #openableRegions: () => number;
+  readonly #spareRegions: () => number;
   readonly #call: () => number;
   #openedIn: number = -1;
   readonly #segmentSlots: number;
@@ -36,13 +38,13 @@ export class Ghost {
   #inserted: number = 0;
 
   /**
-   * @param openableRegions how many regions may be opened without making room first.
+   * @param spareRegions how many regions are free beyond those that the cache will want next.
    * @param call the number of the cache's call that this is: a region a call is enough, or the first to evict would evict
    *   until there is room for all of the ghost.
    */
-  constructor(heap: GenerationalHeap, openableRegions: () => number, call: () => number) {
+  constructor(heap: GenerationalHeap, spareRegions: () => number, call: () => number) {
     this.#heap = heap;
-    this.#openableRegions = openableRegions;
+    this.#spareRegions = spareRegions;
     this.#call = call;
     // Moves only if the user collects the generation by hand: it is cheaper to forget then.
     this.#owner = heap.registerOwner({ moved: () => this.#reset(this.#slots) });
@@ -53,6 +55,7 @@ export class Ghost {
   }
 
   #reset(slots: number): void {
+    this.wantsRegion = false;
     this.#segments = new Array(Math.ceil(slots / this.#segmentSlots)).fill(undefined);
     this.#slots = this.#segments.length * this.#segmentSlots;
     this.#shift = Math.max(0, Math.ceil(Math.log2(this.#slots / WINDOW_STAMPS)));
@@ -132,7 +135,8 @@ export class Ghost {
 
   #mayOpen(): boolean {
     const call = this.#call();
-    if (call === this.#openedIn || this.#openableRegions() < 2) return false;
+    this.wantsRegion = call === this.#openedIn || this.#spareRegions() < 1;
+    if (this.wantsRegion) return false;
     this.#openedIn = call;
     return true;
   }

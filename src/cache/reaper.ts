@@ -30,7 +30,7 @@ export class Reaper {
   #beganMs: number = 0;
   #nextLookMs: number = Number.NEGATIVE_INFINITY;
   #cursor: number = 0;
-  /** Where `expireRegion` looks next. */
+  /** Where `takeUp` looks next. */
   #emptied: number = 0;
   /** Regions looked at since one was taken up, or since the rest. */
   #looked: number = 0;
@@ -120,7 +120,7 @@ export class Reaper {
     let removed = 0;
     for (let left = limit; left > 0; left--) {
       // The last entry's removal frees the region, and others may have used it since the last slice.
-      const gone = heap.regionEpoch(region) !== this.#epoch || regions.liveBytes(region) === 0;
+      const gone = this.#isGone(region);
       const address = gone ? -1 : regions.nextLive(region, this.#at);
       if (address === -1) {
         this.#finish(region, gone);
@@ -132,6 +132,11 @@ export class Reaper {
       removed++;
     }
     return removed;
+  }
+
+  #isGone(region: RegionIndex): boolean {
+    const { heap } = this.#store;
+    return heap.regionEpoch(region) !== this.#epoch || heap.regions.liveBytes(region) === 0;
   }
 
   #finish(region: RegionIndex, gone: boolean): void {
@@ -154,20 +159,21 @@ export class Reaper {
   }
 
   /**
-   * Empties a region that is over, whole. @returns false if there is none. Cost: a look at the deadline of each region
-   * behind the one that was emptied last.
+   * Takes up a region that is over, unless one is in hand: `expireOne` then empties it. @returns whether there is one.
+   * Cost: a look at the deadline of each region behind the one that was taken up last.
    */
-  expireRegion(): boolean {
+  takeUp(): boolean {
     if (!this.#expiry.hasTtls) return false;
-    if (this.#region !== NONE && this.#reap(Number.POSITIVE_INFINITY) > 0) return true;
+    if (this.#region !== NONE) {
+      if (!this.#isGone(this.#region)) return true;
+      this.#finish(this.#region, true);
+    }
     const nowMs = this.#expiry.nowMs();
     const { count } = this.#placement.table;
     for (let n = 0; n < count; n++) {
       const region = this.#emptied as RegionIndex;
       this.#emptied = region + 1 === count ? 0 : region + 1;
-      if (!this.#isOver(region, nowMs)) continue;
-      this.#begin(region);
-      if (this.#reap(Number.POSITIVE_INFINITY) > 0) return true;
+      if (this.#isOver(region, nowMs)) return this.#begin(region);
     }
     return false;
   }

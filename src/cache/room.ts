@@ -1,16 +1,29 @@
 import { channels } from './channels.js';
-import { type CompactionEvents, compact } from './compactor.js';
+import { Compactor, type MoveEvents, WASTE_SHARE } from './compactor.js';
 import type { EntryStore } from './entry-store.js';
+import type { Patience } from './patience.js';
 import type { Placement } from './placement.js';
 import type { Policy } from './policies/policy.js';
 import type { Reaper } from './reaper.js';
 
 /** Regions that stay free when room was made, so that moving what is spared finds room. */
 const SPARE_REGIONS = 2;
-/** Regions that are rid of expired entries for one that is needed, before others are evicted. */
-const MOST_EXPIRED = 8;
 /** Regions that the heap keeps for its own evacuation. */
 const HEAP_RESERVE = 1;
+/** Regions for which room is made ahead, one where a cache has fewer than ROOMY_REGIONS. */
+const AHEAD_REGIONS = 2;
+const ROOMY_REGIONS = 128;
+/**
+ * What a step ahead does, in bytes moved and evicted for each byte placed: little while there is room for the next
+ * region, and where there is none as much as frees a region before the open one is full, were all the others full to
+ * nine tenths.
+ */
+const EASY = 4;
+const HASTY = 16;
+/** Of that, while holes are made for a policy whose victims lie anywhere. */
+const MAKING_HOLES = 2;
+/** Steps wait until so many bytes were placed: each has to be timed. */
+const STEP_BYTES = 1024;
 
 export interface RoomLimits {
   readonly ownsHeap: boolean;
@@ -32,8 +45,20 @@ export class Room {
   readonly #policy: Policy;
   readonly #reaper: Reaper;
   readonly #limits: RoomLimits;
-  readonly #compaction: CompactionEvents;
+  readonly #compactor: Compactor;
+  readonly #patience: Patience;
   readonly #evictOne: () => boolean;
+  readonly #aheadRegions: number;
+  /** Free regions, and bytes by hand, when there last was room enough ahead. */
+  #freeSeen: number = -1;
+  #byHandSeen: number = 0;
+  /** Bytes placed since the last step ahead. */
+  #owed: number = 0;
+  /** A regionful that is being evicted: until so many regions are free, or so few bytes live; then holes are looked for. */
+  #freeWanted: number = 0;
+  #liveWanted: number = Number.POSITIVE_INFINITY;
+  /** Whether it is one whose entries have expired. */
+  #expires: boolean = false;
 
   constructor(
     store: EntryStore,
@@ -41,7 +66,8 @@ export class Room {
     policy: Policy,
     reaper: Reaper,
     limits: RoomLimits,
-    compaction: CompactionEvents,
+    moves: MoveEvents,
+    patience: Patience,
     evictOne: () => boolean,
   ) {
     this.#store = store;
@@ -49,8 +75,10 @@ export class Room {
     this.#policy = policy;
     this.#reaper = reaper;
     this.#limits = limits;
-    this.#compaction = compaction;
+    this.#compactor = new Compactor(store, placement, moves);
+    this.#patience = patience;
     this.#evictOne = evictOne;
+    this.#aheadRegions = limits.maxBytes < ROOMY_REGIONS * store.heap.regionBytes ? 1 : AHEAD_REGIONS;
   }
 
   /** Bytes of the regions, tables included, that the cache holds now. On its own heap: all the heap holds. */
@@ -103,9 +131,10 @@ export class Room {
   /** Expires, compacts or evicts until there is room: see `ensure`. @returns whether anything was done. */
   make(regions: number, bytes: number): boolean {
     if (this.#suffices(regions, bytes)) return false;
-    return this.whileBusy(() => {
-      const expired = this.#expire(regions, bytes);
-      return this.#suffices(regions, bytes) ? expired : this.#evict(regions, bytes) || expired;
+    return this.#recorded(() => {
+      let worked = false;
+      while (!this.#suffices(regions, bytes) && this.#work(true)) worked = true;
+      return worked;
     });
   }
 
@@ -120,57 +149,160 @@ export class Room {
     }
   }
 
-  /** Frees regions all of whose entries have expired. */
-  #expire(regions: number, bytes: number): boolean {
-    const { pauses } = this.#store.heap;
-    const startMs = pauses.start();
-    let worked = false;
-    // Where others' blocks lie among the entries no region comes free: then enough is enough.
-    for (let tries = regions + MOST_EXPIRED; tries > 0 && !this.#suffices(regions, bytes); tries--) {
-      if (!this.#reaper.expireRegion()) break;
-      worked = true;
-    }
-    if (worked) pauses.record('expire', startMs);
-    return worked;
-  }
-
-  #evict(regions: number, bytes: number): boolean {
-    const store = this.#store;
-    const startMs = store.heap.pauses.start();
-    const bytesBefore = store.liveBytes;
-    const entriesBefore = store.index.count;
-    let worked = false;
-    while (!this.#suffices(regions, bytes)) {
-      if (!compact(store, this.#placement, this.#compaction) && !this.#evictRegion()) break;
-      worked = true;
-    }
-    store.heap.pauses.record('evict', startMs);
-    if (store.index.count < entriesBefore && channels.evict.hasSubscribers) {
-      channels.evict.publish({
-        cache: this.#limits.name,
-        entries: entriesBefore - store.index.count,
-        bytes: bytesBefore - store.liveBytes,
-      });
-    }
-    return worked;
-  }
-
   /** Evicts a regionful, whatever is free: for want of regions that lie together. @returns false if nothing is left. */
   evictRegion(): boolean {
-    const { pauses } = this.#store.heap;
-    const startMs = pauses.start();
-    const evicted = this.#evictRegion();
-    pauses.record('evict', startMs);
-    return evicted;
+    return this.#recorded(() => {
+      this.#beginRegionful();
+      if (!this.#evictOne()) return false;
+      while (!this.#isRegionfulOver() && this.#evictOne());
+      return true;
+    });
   }
 
-  /** Evicts until a region has come free, or one's bytes have gone. @returns false if nothing is left. */
-  #evictRegion(): boolean {
+  /** Records what `evict` takes as a pause, and tells of it. */
+  #recorded(evict: () => boolean): boolean {
+    const { heap, index, liveBytes } = this.#store;
+    const startMs = heap.pauses.start();
+    const entries = index.count;
+    const worked = this.whileBusy(evict);
+    heap.pauses.record('evict', startMs);
+    if (index.count < entries) this.#tell(entries, liveBytes);
+    return worked;
+  }
+
+  #tell(entriesBefore: number, bytesBefore: number): void {
+    if (!channels.evict.hasSubscribers) return;
+    const { index, liveBytes } = this.#store;
+    const entries = entriesBefore - index.count;
+    channels.evict.publish({ cache: this.#limits.name, entries, bytes: bytesBefore - liveBytes });
+  }
+
+  /**
+   * The least that makes room: takes out an entry that has expired, moves one out of a region that is being compacted, or
+   * evicts one. Which of these is decided anew when a region has come free. @returns false if nothing is left.
+   */
+  #work(compacts: boolean): boolean {
+    if (this.#isRegionfulOver() && !this.#compactor.isBusy) {
+      this.#beginRegionful();
+      this.#expires = this.#reaper.takeUp();
+      if (compacts && !this.#expires) this.#compactor.begin();
+    }
+    if (this.#expires) {
+      if (this.#expireOne()) return true;
+      // That region has nothing more, another may have.
+      this.#endRegionful();
+      return this.#work(compacts);
+    }
+    if (this.#compactor.isBusy) {
+      const bytes = this.#compactor.step();
+      this.#patience.cleared(bytes);
+      // Whatever comes of it, holes are looked for again afterwards.
+      this.#endRegionful();
+      if (bytes > 0) return true;
+    }
+    return this.#evictOne();
+  }
+
+  #expireOne(): boolean {
+    this.#expires = this.#reaper.expireOne();
+    if (this.#expires) this.#patience.cleared(0);
+    return this.#expires;
+  }
+
+  #beginRegionful(): void {
+    const { heap, liveBytes } = this.#store;
+    this.#freeWanted = heap.regions.freeRegions + 1;
+    this.#liveWanted = liveBytes - heap.regionBytes;
+  }
+
+  #endRegionful(): void {
+    this.#liveWanted = Number.POSITIVE_INFINITY;
+  }
+
+  #isRegionfulOver(): boolean {
+    const { heap, liveBytes } = this.#store;
+    return liveBytes <= this.#liveWanted || heap.regions.freeRegions >= this.#freeWanted;
+  }
+
+  // ---- ahead of need ----
+
+  /**
+   * To be called before a block of `bytes` is placed. Does a part of the work that the next regions will ask for, so that
+   * none is left to be done at once when they are opened; how much is bounded by `bytes`, see Patience.
+   */
+  workAhead(bytes: number): void {
+    const free = this.#store.heap.regions.freeRegions;
+    const byHand = this.#placement.byHand.bytes;
+    if (free === this.#freeSeen && byHand === this.#byHandSeen) return;
+    this.#owed += bytes;
+    if (this.#owed < STEP_BYTES) return;
+    const lack = this.#lackAhead();
+    if (lack > 0) this.#step(this.spareRegions <= -this.#aheadRegions ? HASTY : EASY);
+    else if (this.#wantsHoles()) this.#step(MAKING_HOLES);
+    else {
+      this.#freeSeen = free;
+      this.#byHandSeen = byHand;
+    }
+    this.#owed = 0;
+  }
+
+  /** Regions that are free beyond those that are to be ahead; negative: those that are missing. */
+  get spareRegions(): number {
     const { heap } = this.#store;
-    const free = heap.regions.freeRegions;
-    const enough = this.#store.liveBytes - heap.regionBytes;
-    if (!this.#evictOne()) return false;
-    while (heap.regions.freeRegions <= free && this.#store.liveBytes > enough && this.#evictOne());
-    return true;
+    const { ownsHeap, maxBytes } = this.#limits;
+    const wanted = SPARE_REGIONS + this.#aheadRegions;
+    const spare = heap.regions.freeRegions - HEAP_RESERVE - wanted;
+    if (ownsHeap) return spare;
+    return Math.min(spare, Math.floor((maxBytes - this.heldBytes) / heap.regionBytes) - wanted);
+  }
+
+  /** Regions that are missing to those, and to what the policy wants besides. */
+  #lackAhead(): number {
+    return (this.#policy.wantsRegion ? 1 : 0) - this.spareRegions;
+  }
+
+  #step(times: number): void {
+    const { heap, index, liveBytes } = this.#store;
+    const startMs = heap.pauses.start();
+    const entries = index.count;
+    const wasBusy = this.busy;
+    this.busy = true;
+    this.#patience.beginStep(this.#owed, times);
+    try {
+      this.#workUntilRest();
+    } finally {
+      this.#patience.endStep();
+      this.busy = wasBusy;
+    }
+    heap.pauses.record('evict', startMs);
+    if (index.count < entries) this.#tell(entries, liveBytes);
+  }
+
+  #workUntilRest(): void {
+    const { regions } = this.#store.heap;
+    const makesHoles = this.#lackAhead() <= 0;
+    let free = regions.freeRegions;
+    while (!this.#patience.rests && this.#work(!makesHoles)) {
+      if (regions.freeRegions === free) continue;
+      free = regions.freeRegions;
+      if (makesHoles ? !this.#wantsHoles() : this.#lackAhead() <= 0) return;
+    }
+  }
+
+  /**
+   * Whether a policy whose victims lie anywhere would find the cache full and without holes enough to compact: it would
+   * then have to make all of them at once. So they are made while it fills up.
+   */
+  #wantsHoles(): boolean {
+    if (!this.#policy.scatters) return false;
+    const { heap } = this.#store;
+    let held = Math.max(0, this.openableRegions) * heap.regionBytes;
+    let live = 0;
+    for (const lane of this.#placement.lanes) {
+      if (lane.bytes === 0) continue;
+      held += heap.regions.generationBytes(lane.generation);
+      live += lane.bytes;
+    }
+    return live > held * (1 - WASTE_SHARE);
   }
 }

@@ -79,7 +79,7 @@ export class Writes<K extends CacheKey, V> {
     const alternative = this.#values.encode(value, key);
     const existing = store.index.find();
     if (existing !== -1 && alternative === 0 && request.isPlain && this.#overwrite(existing)) return REPLACED;
-    this.#engine.beginCall();
+    this.#engine.beginCall(this.#values.writer.length);
     const keepsTtl = request.keepTtl && existing !== -1;
     const hasTtl = keepsTtl ? (store.markOf(existing) & HAS_TTL) !== 0 : request.ttlMs > 0;
     if (keepsTtl && hasTtl) {
@@ -305,6 +305,7 @@ export class Writes<K extends CacheKey, V> {
   #allocate(generation: Generation, flags: number, site: number): Address | -1 {
     const { room, placement } = this.#engine;
     const payload = this.#store.payloadBytes((flags & HAS_TTL) !== 0, this.#values.writer.length);
+    room.workAhead(payload);
     const regions = this.#heap.regions.opens(generation, payload);
     if (!this.#ensureRoom(generation, payload, regions)) return -1;
     placement.prepare(generation);

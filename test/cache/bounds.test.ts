@@ -185,7 +185,8 @@ describe('maxBytes', () => {
       for (let i = 0; i < 200_000; i++) cache.set(`key:${i}`, 'x'.repeat(40 + (i % 60)));
       const { liveBytes, bytes, evictions } = cache.stats();
       expect(evictions).toBeGreaterThan(10_000);
-      expect(bytes).toBeGreaterThan(0.97 * (8 << 20));
+      // 'lru' keeps a tenth for holes.
+      expect(bytes).toBeGreaterThan((policy === 'lru' ? 0.9 : 0.97) * (8 << 20));
       expect(liveBytes / bytes).toBeGreaterThan(0.75);
     }
   });

@@ -17,6 +17,8 @@ interface Cursor {
 export class LruPolicy implements Policy {
   static readonly queues: number = 1;
   readonly linkWords: number = 2;
+  readonly scatters: boolean = true;
+  readonly wantsRegion: boolean = false;
   readonly saturated: number = -1;
   readonly #store: EntryStore;
   #oldest: number = 0;

@@ -4,7 +4,7 @@ import type { FifoQueue } from '../fifo-queue.js';
 import { Ghost } from '../ghost.js';
 import type { Patience } from '../patience.js';
 import type { Placement } from '../placement.js';
-import type { Policy } from './policy.js';
+import { LATER, type Policy } from './policy.js';
 
 const SMALL = 0;
 const MAIN = 1;
@@ -23,6 +23,7 @@ const MAX_FREQUENCY = 3;
 export class S3FifoPolicy implements Policy {
   static readonly queues: number = 2;
   readonly linkWords: number = 0;
+  readonly scatters: boolean = false;
   readonly saturated: number = MAX_FREQUENCY;
   readonly #store: EntryStore;
   readonly #placement: Placement;
@@ -37,13 +38,17 @@ export class S3FifoPolicy implements Policy {
     this.#main = placement.queues[MAIN]!;
     this.#ghost = new Ghost(
       store.heap,
-      () => store.openableRegions(),
+      () => store.spareRegions(),
       () => store.call,
     );
   }
 
   get extraGenerations(): readonly Generation[] {
     return [this.#ghost.generation];
+  }
+
+  get wantsRegion(): boolean {
+    return this.#ghost.wantsRegion;
   }
 
   queueFor(hash: number): number {
@@ -66,7 +71,7 @@ export class S3FifoPolicy implements Policy {
     this.hit(to);
   }
 
-  victim(patience: Patience): Address | -1 {
+  victim(patience: Patience): Address | -1 | typeof LATER {
     const store = this.#store;
     for (;;) {
       const total = this.#small.bytes + this.#main.bytes;
@@ -83,6 +88,7 @@ export class S3FifoPolicy implements Policy {
       if (to === -1) return store.tracked;
       patience.moved(store.movedBytes(to));
       store.setFrequency(to, isProbationary ? 0 : frequency - 1);
+      if (patience.rests) return LATER;
     }
   }
 

@@ -2,7 +2,7 @@ import type { Address, Generation } from '../../heap/index.js';
 import type { EntryStore } from '../entry-store.js';
 import type { Patience } from '../patience.js';
 import type { Placement } from '../placement.js';
-import type { Policy } from './policy.js';
+import { LATER, type Policy } from './policy.js';
 
 const VISITED = 1;
 /** To patience a visited entry is one with many hits: there is but the one bit. */
@@ -18,6 +18,8 @@ const VISITED_HITS = 4;
 export class SievePolicy implements Policy {
   static readonly queues: number = 2;
   readonly linkWords: number = 0;
+  readonly scatters: boolean = false;
+  readonly wantsRegion: boolean = false;
   readonly saturated: number = VISITED;
   readonly #store: EntryStore;
   readonly #placement: Placement;
@@ -51,7 +53,7 @@ export class SievePolicy implements Policy {
     this.hit(to);
   }
 
-  victim(patience: Patience): Address | -1 {
+  victim(patience: Patience): Address | -1 | typeof LATER {
     const store = this.#store;
     for (;;) {
       const next = this.#atHand();
@@ -64,6 +66,7 @@ export class SievePolicy implements Policy {
       if (to === -1) return store.tracked;
       patience.moved(store.movedBytes(to));
       store.setFrequency(to, 0);
+      if (patience.rests) return LATER;
     }
   }
 
