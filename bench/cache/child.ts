@@ -6,8 +6,10 @@ import { hitRatio } from './hits.js';
 import { type ClosedSpec, type Mix, type OpenSpec, type Sample, type Spec, WRITES } from './spec.js';
 import { NotInstalled, openStore, type Store } from './stores.js';
 import { changed, Draws, keyOf, type Value, valueMaker } from './values.js';
+import { warmUp } from './warm-up.js';
 
-const WARM_SECONDS = 0.3;
+/** An open loop finds its rate, and its histogram is then begun anew. */
+const LEAD_IN_SECONDS = 0.3;
 /** Operations between two looks at the clock. */
 const BATCH = 500;
 /** Latencies are recorded in units of so many ns. */
@@ -44,6 +46,13 @@ class Driver {
       this.checksum += typeof value === 'object' && 'id' in value ? value.id : (value as string).length;
       if (write) this.#store.set(key, changed(value));
     }
+  }
+
+  warmUp(mix: Mix): void {
+    const operate = (operations: number): void => {
+      for (let i = 0; i < operations; i++) this.one(mix);
+    };
+    warmUp(operate, () => performance.now());
   }
 
   /** As many operations as go in `seconds`. @returns operations per second. */
@@ -121,7 +130,7 @@ async function closed(spec: ClosedSpec): Promise<Sample> {
   const { store, driver } = await prepare(spec);
   const sample: Record<string, number> = {};
   for (const mix of spec.mixes) {
-    driver.closed(mix, WARM_SECONDS);
+    driver.warmUp(mix);
     const pauses = new Pauses(store);
     const figures = { opsPerSecond: driver.closed(mix, spec.seconds), ...pauses.end() };
     const rssMiB = process.memoryUsage.rss() / 2 ** 20;
@@ -134,7 +143,7 @@ async function closed(spec: ClosedSpec): Promise<Sample> {
 
 async function open(spec: OpenSpec): Promise<Sample> {
   const { store, driver } = await prepare(spec);
-  driver.closed(spec.mix, WARM_SECONDS);
+  driver.warmUp(spec.mix);
   const histogram = hdr.build({
     bitBucketSize: 32,
     highestTrackableValue: HIGHEST_UNITS,
@@ -142,7 +151,7 @@ async function open(spec: OpenSpec): Promise<Sample> {
   });
   const record = (ns: number): void =>
     histogram.recordValue(Math.max(1, Math.min(HIGHEST_UNITS, Math.round(ns / UNIT_NS))));
-  driver.open(spec.mix, WARM_SECONDS, spec.operationsPerSecond, record);
+  driver.open(spec.mix, LEAD_IN_SECONDS, spec.operationsPerSecond, record);
   histogram.reset();
   const pauses = new Pauses(store);
   driver.open(spec.mix, spec.seconds, spec.operationsPerSecond, record);

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { median } from '../lib/compare.js';
 import { type NodeBinary, resolveNode } from '../lib/nodes.js';
 import { HIT_ENTRIES, HIT_STORES } from './hits.js';
-import { CASES, type CaseName, type Group, groupsOf, secondsOf } from './plan.js';
+import { CASES, type CaseName, type Group, groupsOf, MORE_ROUNDS, nextUndecided, secondsOf } from './plan.js';
 import {
   type ByStore,
   column,
@@ -12,6 +12,7 @@ import {
   reportGrowth,
   reportOpen,
   reportPeers,
+  undecidedOf,
 } from './report.js';
 import { LeftOut, Results, runChild } from './run.js';
 import { MIXES, type Mix, type Sample, type Spec } from './spec.js';
@@ -20,7 +21,9 @@ import { TRACES } from './traces.js';
 const HELP = `npm run bench:cache -- [case...] [options]
 
 Compares ArenaCache (as it is; with a front; with record views) with lru-cache, with a floor that keeps nothing, and
-with other stores, each in a process of its own, in shuffled order, alternated, medians and 95 % intervals of 5.
+with other stores, each in a process of its own, warmed up until it is steady, in shuffled order, alternated. Ratios are of
+the two processes of a round, with the median of the rounds and its interval: 5 rounds of everything, 9 and 15 of what is
+undecided: of the full cell at once, of the others while there is time.
 
 Cases (default: all but, with --quick, peers and hits)
   closed  YCSB A, B, C, F as fast as they go: throughput, RSS, GC pauses and the cache's own stop work
@@ -35,7 +38,7 @@ Options
   --entries N    entries of the full cell (default 1,000,000)
   --mixes A,C    of A, B, C, F
   --stores a,b   only these stores
-  --rounds N     processes per store (default 5)
+  --rounds N     processes per store: so many and no more (default 5; but with --quick, more of what is undecided)
   --minutes N    what does not fit is left out, and told (default 30; with --all none)
   --node 20,24   versions or paths of Node; the first does everything, the others the full cell (default 20,24;
                  with --quick the running one)
@@ -46,6 +49,8 @@ const OPEN_SHARE = 0.6;
 interface Run {
   readonly nodes: readonly NodeBinary[];
   readonly rounds: number;
+  /** Whether what is undecided gets more rounds. */
+  readonly decides: boolean;
   readonly results: Results;
   readonly deadlineMs: number;
   /** Real seconds per expected one, so far. */
@@ -85,6 +90,7 @@ async function main(): Promise<number> {
   const run: Run = {
     nodes,
     rounds: count('rounds', values.rounds ?? '5'),
+    decides: scale !== 'quick' && values.rounds === undefined,
     results: new Results(values.out ?? `bench/out/cache-${Date.now()}.jsonl`),
     deadlineMs: performance.now() + minutes * 60_000,
     pace: { spent: 0, expected: 0 },
@@ -131,37 +137,87 @@ function count(name: string, text: string): number {
   return value;
 }
 
+/** A group, and what its rounds have given so far. */
+interface Trial {
+  readonly group: Group;
+  readonly label: string;
+  /** Of the open case. */
+  readonly perSecond: number;
+  readonly results: Record<string, Sample[]>;
+  readonly missing: Set<string>;
+  rounds: number;
+  undecided: number;
+}
+
 function runGroups(run: Run, groups: readonly Group[]): void {
-  const closed: { group: Group; results: ByStore }[] = [];
+  const trials: Trial[] = [];
   for (const [i, group] of groups.entries()) {
-    const { version } = run.nodes[group.node]!;
-    const expected = secondsOf(group) * group.stores.length * run.rounds;
-    const pace = run.pace.expected === 0 ? 1 : run.pace.spent / run.pace.expected;
-    if (performance.now() + expected * pace * 1000 > run.deadlineMs) {
-      run.leftOut.add(`${header(group, version).trim()}: no time left (--minutes)`);
+    if (!group.leads && groups[i - 1]?.leads === true) decide(run, trials);
+    const title = header(group, run.nodes[group.node]!.version);
+    if (!fits(run, group, run.rounds)) {
+      run.leftOut.add(`${title.trim()}: no time left (--minutes)`);
+      continue;
+    }
+    const perSecond = group.case === 'open' ? openRate(trials, group) : 0;
+    if (perSecond === undefined) {
+      run.leftOut.add(`${title.trim()}: needs the capacities that the closed case measures`);
       continue;
     }
     const label = `group ${i + 1} of ${groups.length}`;
-    console.log(header(group, version));
-    if (group.case === 'open') {
-      const perSecond = openRate(closed, group);
-      if (perSecond === undefined) {
-        run.leftOut.add(
-          `${header(group, version).trim()}: needs the capacities that the closed case measures`,
-        );
-        continue;
-      }
-      print(reportOpen(group, perSecond, runGroup(run, group, label, perSecond)));
+    const trial: Trial = {
+      group,
+      label,
+      perSecond,
+      results: {},
+      missing: new Set(),
+      rounds: 0,
+      undecided: 0,
+    };
+    trials.push(trial);
+    console.log(title);
+    runRounds(run, trial, run.rounds);
+  }
+  decide(run, trials);
+  reportGrowthOf(trials);
+}
+
+/** More rounds of what is undecided, while there is time. */
+function decide(run: Run, trials: readonly Trial[]): void {
+  if (!run.decides) return;
+  for (let next = nextUndecided(trials); next !== -1; next = nextUndecided(trials)) {
+    const trial = trials[next]!;
+    const { group, rounds } = trial;
+    const upTo = MORE_ROUNDS.find((more) => more > rounds)!;
+    if (!fits(run, group, upTo - rounds)) {
+      // What takes less time may still fit.
+      trial.undecided = 0;
+      run.leftOut.add(
+        `${header(group, run.nodes[group.node]!.version).trim()}: undecided, no time for more rounds`,
+      );
       continue;
     }
-    const results = runGroup(run, group, label, 0);
-    if (group.case === 'closed') closed.push({ group, results });
-    print(group.case === 'closed' ? reportClosed(group, results) : reportPeers(group, results));
+    console.log(`${header(group, run.nodes[group.node]!.version)}, ${upTo} rounds`);
+    runRounds(run, trial, upTo);
   }
-  const at = (entries: number): { group: Group; results: ByStore } | undefined =>
-    closed.find(
-      ({ group: { cell, node } }) =>
-        node === 0 && cell.entries === entries && cell.value === 'object' && cell.distribution === 'zipfian',
+}
+
+/** Whether so many rounds of the group end in time, by the pace so far. */
+function fits(run: Run, group: Group, rounds: number): boolean {
+  const pace = run.pace.expected === 0 ? 1 : run.pace.spent / run.pace.expected;
+  const expected = secondsOf(group) * group.stores.length * rounds;
+  return performance.now() + expected * pace * 1000 <= run.deadlineMs;
+}
+
+function reportGrowthOf(trials: readonly Trial[]): void {
+  const at = (entries: number): Trial | undefined =>
+    trials.find(
+      ({ group: { case: name, cell, node } }) =>
+        name === 'closed' &&
+        node === 0 &&
+        cell.entries === entries &&
+        cell.value === 'object' &&
+        cell.distribution === 'zipfian' &&
+        cell.keys === 'fresh',
     );
   const [small, large] = [at(100_000), at(4_000_000)];
   if (small !== undefined && large !== undefined)
@@ -173,10 +229,12 @@ function print(lines: readonly string[]): void {
 }
 
 /** 60 % of what the slowest of the group's stores can do, as measured in the closed loop. */
-function openRate(closed: readonly { group: Group; results: ByStore }[], group: Group): number | undefined {
-  const same = closed.find(
+function openRate(trials: readonly Trial[], group: Group): number | undefined {
+  const same = trials.find(
     (other) =>
-      other.group.node === group.node && JSON.stringify(other.group.cell) === JSON.stringify(group.cell),
+      other.group.case === 'closed' &&
+      other.group.node === group.node &&
+      JSON.stringify(other.group.cell) === JSON.stringify(group.cell),
   );
   if (same === undefined) return undefined;
   const of = `${group.mixes[0]}.opsPerSecond`;
@@ -188,39 +246,51 @@ function openRate(closed: readonly { group: Group; results: ByStore }[], group: 
   return Number.isNaN(slowest) ? undefined : Math.round(slowest * OPEN_SHARE);
 }
 
-function runGroup(run: Run, group: Group, label: string, perSecond: number): ByStore {
-  const node = run.nodes[group.node]!;
-  const results: Record<string, Sample[]> = {};
-  const missing = new Set<string>();
-  for (let round = 0; round < run.rounds; round++) {
+/** Goes on with the group until each store has had so many rounds, and reports. */
+function runRounds(run: Run, trial: Trial, upTo: number): void {
+  const { group, label } = trial;
+  for (; trial.rounds < upTo; trial.rounds++) {
     const order = group.stores.map((store) => ({ store, key: Math.random() })).sort((a, b) => a.key - b.key);
     for (const { store } of order) {
-      if (missing.has(store)) continue;
+      if (trial.missing.has(store)) continue;
       const left = Math.ceil((run.deadlineMs - performance.now()) / 60_000);
       const time = Number.isFinite(left) ? `, at most ${left} min left` : '';
-      process.stderr.write(`\r\x1b[K${label}: round ${round + 1} of ${run.rounds}, ${store}${time}`);
-      const key = JSON.stringify([
-        group.case,
-        group.cell,
-        group.mixes,
-        group.seconds,
-        store,
-        node.version,
-        round,
-      ]);
-      try {
-        const sample = run.results.get(key, () => timed(run, group, specOf(group, store, perSecond), node));
-        results[store] = [...(results[store] ?? []), sample];
-      } catch (error) {
-        if (!(error instanceof LeftOut)) throw error;
-        missing.add(store);
-        run.leftOut.add(error.message);
-      }
+      process.stderr.write(`\r\x1b[K${label}: round ${trial.rounds + 1} of ${upTo}, ${store}${time}`);
+      runOne(run, trial, store);
     }
   }
   process.stderr.write('\r\x1b[K');
+  const lines = reportOf(trial);
+  trial.undecided = undecidedOf(lines);
+  print(lines);
+}
+
+function reportOf({ group, perSecond, results }: Trial): string[] {
   const inOrder = group.stores.filter((store) => results[store] !== undefined);
-  return Object.fromEntries(inOrder.map((store) => [store, results[store]!]));
+  const byStore: ByStore = Object.fromEntries(inOrder.map((store) => [store, results[store]!]));
+  if (group.case === 'open') return reportOpen(group, perSecond, byStore);
+  return group.case === 'closed' ? reportClosed(group, byStore) : reportPeers(group, byStore);
+}
+
+function runOne(run: Run, { group, perSecond, results, missing, rounds }: Trial, store: string): void {
+  const node = run.nodes[group.node]!;
+  const key = JSON.stringify([
+    group.case,
+    group.cell,
+    group.mixes,
+    group.seconds,
+    store,
+    node.version,
+    rounds,
+  ]);
+  try {
+    const sample = run.results.get(key, () => timed(run, group, specOf(group, store, perSecond), node));
+    results[store] = [...(results[store] ?? []), sample];
+  } catch (error) {
+    if (!(error instanceof LeftOut)) throw error;
+    missing.add(store);
+    run.leftOut.add(error.message);
+  }
 }
 
 function timed(run: Run, group: Group, spec: Spec, node: NodeBinary): Sample {

@@ -15,6 +15,8 @@ export interface Group {
   readonly seconds: number;
   /** Of the run's versions of Node. */
   readonly node: number;
+  /** Whether it is decided before others are begun. */
+  readonly leads: boolean;
 }
 
 export interface PlanOptions {
@@ -36,7 +38,7 @@ export function fullCell(entries: number): Cell {
 export function groupsOf(options: PlanOptions): Group[] {
   const full = fullCell(options.entries);
   const { mixes, scale } = options;
-  const seconds = scale === 'quick' ? 0.6 : 1.2;
+  const seconds = scale === 'quick' ? 0.5 : 0.7;
   const groups: Group[] = [];
   const add = (
     name: Group['case'],
@@ -50,8 +52,9 @@ export function groupsOf(options: PlanOptions): Group[] {
     const kept = given === undefined ? stores : stores.filter((store) => given.includes(store));
     const wanted = of.filter((mix) => mixes.includes(mix));
     if (kept.length === 0 || wanted.length === 0) return;
-    const length = name === 'open' ? seconds * 2.5 : seconds;
-    groups.push({ case: name, cell, stores: kept, mixes: wanted, seconds: length, node });
+    const length = name === 'open' ? seconds * 3 : seconds;
+    const leads = name !== 'peers' && cell === full && node === 0;
+    groups.push({ case: name, cell, stores: kept, mixes: wanted, seconds: length, node, leads });
   };
   const openAt = (cell: Cell, node = 0): void => {
     for (const mix of scale === 'quick' ? (['A'] as const) : (['A', 'B'] as const)) {
@@ -105,7 +108,31 @@ export function titleOf(cell: Cell): string {
 
 const LOAD_US: Readonly<Record<ValueKind, number>> = { object: 2.5, string: 3, buffer: 5 };
 
+/**
+ * Rounds after which a group without a verdict is looked at again, the time allowing. Few and fixed: who looks after each
+ * round sees any verdict sooner or later.
+ */
+export const MORE_ROUNDS: readonly number[] = [9, 15];
+
+/** A group that was run, and how it stands. */
+export interface Standing {
+  readonly rounds: number;
+  /** Lines of its report that say no verdict. */
+  readonly undecided: number;
+}
+
+/** Which group gets more rounds next: of those without a verdict one with fewest rounds, the first of them. -1: none. */
+export function nextUndecided(standings: readonly Standing[]): number {
+  const most = MORE_ROUNDS.at(-1)!;
+  let next = -1;
+  for (const [i, { rounds, undecided }] of standings.entries()) {
+    if (undecided === 0 || rounds >= most) continue;
+    if (next === -1 || rounds < standings[next]!.rounds) next = i;
+  }
+  return next;
+}
+
 /** What a process of the group is expected to take, in seconds: from it the run decides what still fits. */
 export function secondsOf({ cell, mixes, seconds }: Group): number {
-  return 0.5 + (cell.entries * LOAD_US[cell.value]) / 1e6 + mixes.length * (seconds + 0.4);
+  return 0.5 + (cell.entries * LOAD_US[cell.value]) / 1e6 + mixes.length * (seconds + 0.8);
 }

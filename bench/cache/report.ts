@@ -1,5 +1,5 @@
 /** What the results of a group say, line by line. */
-import { median, ratio, report } from '../lib/compare.js';
+import { type Interval, median, paired, ratio, report } from '../lib/compare.js';
 import { type Group, titleOf } from './plan.js';
 import type { Mix, Sample } from './spec.js';
 import { OFF_HEAP } from './stores.js';
@@ -40,8 +40,8 @@ function verdictsOf(mix: Mix, results: ByStore): string[] {
   const { arena, 'lru-cache': lru, floor } = results;
   if (arena === undefined || lru === undefined) return [];
   const of = (samples: readonly Sample[], name: string): number[] => column(samples, `${mix}.${name}`);
-  const against = (samples: readonly Sample[], name: string): ReturnType<typeof ratio> =>
-    ratio(of(samples, name), of(lru, name));
+  const against = (samples: readonly Sample[], name: string): Interval =>
+    paired(of(samples, name), of(lru, name));
   const speed = mix === 'A' ? 2 : 1;
   const lines = [
     report(`  ${mix} throughput, arena / lru-cache`, against(arena, 'opsPerSecond'), 'at least', speed),
@@ -54,7 +54,7 @@ function verdictsOf(mix: Mix, results: ByStore): string[] {
     lines.splice(1, 0, report(`  ${mix} throughput, ${name} / lru-cache`, figure, 'at least', speed));
   }
   if (floor === undefined) return lines;
-  const overFloor = ratio(of(arena, 'worstPauseMs'), of(floor, 'worstPauseMs'));
+  const overFloor = paired(of(arena, 'worstPauseMs'), of(floor, 'worstPauseMs'));
   const worst = (samples: readonly Sample[]): number => median(of(samples, 'worstPauseMs'));
   const avoidable = worst(lru) - worst(floor);
   const removed = ((worst(lru) - worst(arena)) / avoidable) * 100;
@@ -79,13 +79,18 @@ export function reportPeers(group: Group, results: ByStore): string[] {
     for (const [name, samples] of Object.entries(results)) {
       if (name === 'arena') continue;
       const of = `${mix}.opsPerSecond`;
-      const figure = ratio(column(arena, of), column(samples, of));
+      const figure = paired(column(arena, of), column(samples, of));
       const what = `  ${mix} throughput, arena / ${name}`;
       if (OFF_HEAP.has(name)) lines.push(report(what, figure, 'at least', least));
       else lines.push(`beside     ${what}: ${figure.value.toPrecision(3)}`);
     }
     return lines;
   });
+}
+
+/** How many lines of a report say no verdict yet. */
+export function undecidedOf(lines: readonly string[]): number {
+  return lines.filter((line) => line.startsWith('undecided')).length;
 }
 
 /** Latency of single operations at a fixed rate. */
@@ -101,10 +106,10 @@ export function reportOpen(group: Group, perSecond: number, results: ByStore): s
   }
   const { arena, 'lru-cache': lru, floor } = results;
   if (arena === undefined || lru === undefined) return lines;
-  const figure = ratio(column(arena, 'p999Us'), column(lru, 'p999Us'));
+  const figure = paired(column(arena, 'p999Us'), column(lru, 'p999Us'));
   lines.push(report(`  ${mix} p99.9, arena / lru-cache`, figure, 'at most', P999));
   if (floor !== undefined) {
-    const beside = ratio(column(arena, 'p999Us'), column(floor, 'p999Us'));
+    const beside = paired(column(arena, 'p999Us'), column(floor, 'p999Us'));
     lines.push(`beside       ${mix} p99.9, arena / floor: ${beside.value.toPrecision(3)}`);
   }
   return lines;

@@ -138,6 +138,17 @@ export function ratio(a: readonly number[], b: readonly number[]): Interval {
 }
 
 /**
+ * a over b, round by round: what is run in one round meets the same machine, so that a round's ratio tells more than its
+ * two figures. The median of the rounds' ratios with its interval, see `estimate`.
+ *
+ * @throws RangeError if there are not as many of the one as of the other.
+ */
+export function paired(a: readonly number[], b: readonly number[]): Interval {
+  if (a.length !== b.length) throw new RangeError(`${a.length} figures cannot be paired with ${b.length}`);
+  return estimate(a.map((figure, round) => figure / b[round]!));
+}
+
+/**
  * A statistic of figures that come in clusters, such as the slices of one process, which are alike: how many clusters
  * there are decides what is known, not how many figures. Its 95 % interval comes from redrawing whole clusters
  * (Davison and Hinkley, Bootstrap Methods, 3.8). With few clusters that is too narrow, so the distances to its ends

@@ -5,6 +5,7 @@ import {
   estimate,
   intervalText,
   median,
+  paired,
   ratio,
   report,
   verdict,
@@ -36,6 +37,25 @@ describe('the median of repeats', () => {
       }),
       { seed: 1 },
     );
+  });
+});
+
+describe('figures in pairs', () => {
+  it('tell their ratio although the machine differs from round to round', () => {
+    const normal = normals(7);
+    const rounds = Array.from({ length: 9 }, () => Math.exp(0.5 * normal()));
+    const a = rounds.map((speed) => speed * 1.2 * (1 + 0.02 * normal()));
+    const { value, low, high, confidence } = paired(a, rounds);
+    expect(value).toBeCloseTo(1.2, 1);
+    expect(low).toBeGreaterThan(1.1);
+    expect(high).toBeLessThan(1.3);
+    expect(confidence).toBeGreaterThan(0.95);
+    const alone = ratio(a, rounds);
+    expect(alone.high - alone.low).toBeGreaterThan(3 * (high - low));
+  });
+
+  it('must be pairs', () => {
+    expect(() => paired([1, 2], [1])).toThrow(RangeError);
   });
 });
 
