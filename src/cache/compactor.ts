@@ -15,28 +15,35 @@ export interface MoveEvents {
   readonly stuck?: (address: Address) => void;
 }
 
-/** Moves the entries of a filled region one by one to the end of their queue. */
+/** Moves the entries of a filled region one by one to the end of their queue. Used again, since sets leave no garbage. */
 class RegionMove {
   readonly #store: EntryStore;
   readonly #placement: Placement;
   readonly #events: MoveEvents;
-  readonly #region: RegionIndex;
-  readonly #epoch: number;
-  #at: number;
+  #region: RegionIndex | -1 = NONE;
+  #epoch: number = 0;
+  #at: number = 0;
 
-  constructor(store: EntryStore, placement: Placement, region: RegionIndex, events: MoveEvents) {
+  constructor(store: EntryStore, placement: Placement, events: MoveEvents) {
     this.#store = store;
     this.#placement = placement;
     this.#events = events;
+  }
+
+  /** @param region -1: none */
+  begin(region: RegionIndex | -1): void {
+    const { heap } = this.#store;
     this.#region = region;
-    this.#epoch = store.heap.regionEpoch(region);
-    this.#at = store.heap.regions.start(region);
+    if (region === NONE) return;
+    this.#epoch = heap.regionEpoch(region as RegionIndex);
+    this.#at = heap.regions.start(region as RegionIndex);
   }
 
   /** The entry to be moved next, or -1: the region is free once the last has left, and may be in use again. */
   next(): Address | -1 {
     const { heap } = this.#store;
     const region = this.#region;
+    if (region === NONE) return NONE;
     if (heap.regionEpoch(region) !== this.#epoch || !this.#placement.table.isCurrent(region)) return NONE;
     if (heap.regions.liveBytes(region) === 0) return NONE;
     const address = heap.regions.nextLive(region, this.#at);
@@ -66,7 +73,8 @@ export function moveOut(
   region: RegionIndex,
   events: MoveEvents,
 ): void {
-  const move = new RegionMove(store, placement, region, events);
+  const move = new RegionMove(store, placement, events);
+  move.begin(region);
   for (let at = move.next(); at !== -1; at = move.next()) if (!move.move(at)) return;
 }
 
@@ -80,18 +88,17 @@ export function moveOut(
 export class Compactor {
   readonly #store: EntryStore;
   readonly #placement: Placement;
-  readonly #events: MoveEvents;
-  #inHand: RegionMove | undefined;
+  readonly #move: RegionMove;
 
   constructor(store: EntryStore, placement: Placement, events: MoveEvents) {
     this.#store = store;
     this.#placement = placement;
-    this.#events = events;
+    this.#move = new RegionMove(store, placement, events);
   }
 
   /** Whether there is an entry to be moved out of the region in hand. */
   get isBusy(): boolean {
-    return this.#inHand !== undefined && this.#inHand.next() !== NONE;
+    return this.#move.next() !== NONE;
   }
 
   /**
@@ -99,18 +106,15 @@ export class Compactor {
    * entries, a look at each of them.
    */
   begin(): void {
-    const region = this.#hasWaste() ? this.#mostDead() : NONE;
-    this.#inHand =
-      region === NONE ? undefined : new RegionMove(this.#store, this.#placement, region, this.#events);
+    this.#move.begin(this.#hasWaste() ? this.#mostDead() : NONE);
   }
 
   /** Moves one entry out of the region in hand, while `isBusy`. @returns bytes of it; 0: there was no room. */
   step(): number {
-    const move = this.#inHand!;
-    const address = move.next() as Address;
+    const address = this.#move.next() as Address;
     const bytes = this.#store.heap.regions.blockBytes(address);
-    if (move.move(address)) return bytes;
-    this.#inHand = undefined;
+    if (this.#move.move(address)) return bytes;
+    this.#move.begin(NONE);
     return 0;
   }
 

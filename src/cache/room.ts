@@ -1,7 +1,7 @@
 import { channels } from './channels.js';
 import { Compactor, type MoveEvents, WASTE_SHARE } from './compactor.js';
 import type { EntryStore } from './entry-store.js';
-import type { Patience } from './patience.js';
+import { ENTRY_BYTES, type Patience } from './patience.js';
 import type { Placement } from './placement.js';
 import type { Policy } from './policies/policy.js';
 import type { Reaper } from './reaper.js';
@@ -22,8 +22,8 @@ const EASY = 4;
 const HASTY = 16;
 /** Of that, while holes are made for a policy whose victims lie anywhere. */
 const MAKING_HOLES = 2;
-/** Steps wait until so many bytes were placed: each has to be timed. */
-const STEP_BYTES = 1024;
+/** Steps wait until so many bytes were placed, those for handling an entry with them: each has to be timed. */
+const STEP_BYTES = 4096;
 
 export interface RoomLimits {
   readonly ownsHeap: boolean;
@@ -49,6 +49,7 @@ export class Room {
   readonly #patience: Patience;
   readonly #evictOne: () => boolean;
   readonly #aheadRegions: number;
+  readonly #stepBytes: number;
   /** Free regions, and bytes by hand, when there last was room enough ahead. */
   #freeSeen: number = -1;
   #byHandSeen: number = 0;
@@ -56,7 +57,8 @@ export class Room {
   #owed: number = 0;
   /** A regionful that is being evicted: until so many regions are free, or so few bytes live; then holes are looked for. */
   #freeWanted: number = 0;
-  #liveWanted: number = Number.POSITIVE_INFINITY;
+  #liveWanted: number = 0;
+  #isOver: boolean = true;
   /** Whether it is one whose entries have expired. */
   #expires: boolean = false;
 
@@ -78,7 +80,9 @@ export class Room {
     this.#compactor = new Compactor(store, placement, moves);
     this.#patience = patience;
     this.#evictOne = evictOne;
-    this.#aheadRegions = limits.maxBytes < ROOMY_REGIONS * store.heap.regionBytes ? 1 : AHEAD_REGIONS;
+    const { regionBytes } = store.heap;
+    this.#aheadRegions = limits.maxBytes < ROOMY_REGIONS * regionBytes ? 1 : AHEAD_REGIONS;
+    this.#stepBytes = Math.min(STEP_BYTES, (this.#aheadRegions * regionBytes) / 2);
   }
 
   /** Bytes of the regions, tables included, that the cache holds now. On its own heap: all the heap holds. */
@@ -213,15 +217,16 @@ export class Room {
     const { heap, liveBytes } = this.#store;
     this.#freeWanted = heap.regions.freeRegions + 1;
     this.#liveWanted = liveBytes - heap.regionBytes;
+    this.#isOver = false;
   }
 
   #endRegionful(): void {
-    this.#liveWanted = Number.POSITIVE_INFINITY;
+    this.#isOver = true;
   }
 
   #isRegionfulOver(): boolean {
     const { heap, liveBytes } = this.#store;
-    return liveBytes <= this.#liveWanted || heap.regions.freeRegions >= this.#freeWanted;
+    return this.#isOver || liveBytes <= this.#liveWanted || heap.regions.freeRegions >= this.#freeWanted;
   }
 
   // ---- ahead of need ----
@@ -234,8 +239,8 @@ export class Room {
     const free = this.#store.heap.regions.freeRegions;
     const byHand = this.#placement.byHand.bytes;
     if (free === this.#freeSeen && byHand === this.#byHandSeen) return;
-    this.#owed += bytes;
-    if (this.#owed < STEP_BYTES) return;
+    this.#owed += bytes + ENTRY_BYTES;
+    if (this.#owed < this.#stepBytes) return;
     const lack = this.#lackAhead();
     if (lack > 0) this.#step(this.spareRegions <= -this.#aheadRegions ? HASTY : EASY);
     else if (this.#wantsHoles()) this.#step(MAKING_HOLES);
