@@ -59,6 +59,13 @@ export interface HeapOptions {
   /** Give pages back in place when the addon can. Default true. */
   readonly decommit?: boolean;
   /**
+   * Take the address space of `maxBytes` when the heap is made, in one buffer, as a server is given its memory when it starts
+   * (Java's -Xms). No page of it is touched, so it costs no memory; but V8 takes a new buffer for as much garbage to come, and
+   * a heap that grows has it mark once or twice. Of heaps that give pages back in place: not without the addon, nor with
+   * `shared` or `decommit: false`. Default false.
+   */
+  readonly upFront?: boolean;
+  /**
    * Ask Linux for huge pages behind large slabs when the addon can, so that reads at random seldom miss the TLB.
    * The first write to each page then takes 2 MiB at once, a stop of about a millisecond as the heap grows. Default false.
    */
@@ -131,6 +138,7 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
     shared: checkBoolean(at('shared'), options.shared ?? false),
     decommit: checkBoolean(at('decommit'), options.decommit ?? true),
     hugePages: checkBoolean(at('hugePages'), options.hugePages ?? false),
+    upFront: checkBoolean(at('upFront'), options.upFront ?? false),
   };
   const slotBits = Math.log2(
     checkPowerOfTwo(
@@ -163,6 +171,7 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
     shared: shape.shared,
     decommit: shape.decommit,
     hugePages: shape.hugePages,
+    upFront: shape.upFront,
     debug: checkBoolean(at('debug'), options.debug ?? false),
     zeroFill: checkBoolean(at('zeroFill'), options.zeroFill ?? false),
     name: options.name ?? 'heap',

@@ -62,6 +62,8 @@ export interface SpaceShape {
   readonly decommit: boolean;
   /** Whether the addon may ask for huge pages. */
   readonly hugePages: boolean;
+  /** Whether the addresses of all slabs are taken at once. */
+  readonly upFront: boolean;
 }
 
 /** A run of slabs' worth of addresses backed by bytes that lie together. Usually one slab; more for the humongous. */

@@ -46,6 +46,7 @@ export class SlabBuffers {
     this.#shape = shape;
     this.#maxBytes = maxBytes;
     this.#isCarved = inPlace && !shape.shared;
+    if (this.#isCarved && shape.upFront) this.#takeBuffer(maxBytes);
   }
 
   /** @returns undefined if the system, or V8's own limit of one buffer, does not give that much. */
@@ -55,17 +56,24 @@ export class SlabBuffers {
     const spare = this.#takeSpare(bytes);
     if (spare !== undefined) return spare;
     if (this.#buffer === undefined || this.#next + bytes > this.#buffer.byteLength) {
-      const wanted = Math.min(this.#bytes, this.#maxBytes - this.#bytes, constants.MAX_LENGTH);
-      const made =
-        this.#allocate(Math.max(bytes, Math.floor(wanted / slabBytes) * slabBytes)) ?? this.#allocate(bytes);
-      if (made === undefined) return undefined;
-      this.#buffer = made.buffer;
-      this.#bytes += made.buffer.byteLength;
-      this.#next = 0;
+      const wanted = Math.min(this.#bytes, this.#maxBytes - this.#bytes);
+      if (!this.#takeBuffer(Math.max(bytes, wanted)) && !this.#takeBuffer(bytes)) return undefined;
     }
     const byteOffset = this.#next;
     this.#next += bytes;
-    return { buffer: this.#buffer, byteOffset, capacity: bytes };
+    return { buffer: this.#buffer!, byteOffset, capacity: bytes };
+  }
+
+  /** Takes a buffer to carve slabs from: of about `bytes`, in whole slabs if that is more than one. */
+  #takeBuffer(bytes: number): boolean {
+    const { slabBytes } = this.#shape;
+    const whole = Math.floor(Math.min(bytes, constants.MAX_LENGTH) / slabBytes) * slabBytes;
+    const made = this.#allocate(bytes <= slabBytes ? bytes : whole);
+    if (made === undefined) return false;
+    this.#buffer = made.buffer;
+    this.#bytes += made.buffer.byteLength;
+    this.#next = 0;
+    return true;
   }
 
   /** The shortest that suffices: the last slab of a heap is often a short one, and comes and goes. */

@@ -21,6 +21,24 @@ function buffersOf(heap: GenerationalHeap): Set<ArrayBufferLike> {
   return new Set(heap.memory.u8.map((slab) => slab.buffer).filter((buffer) => buffer.byteLength > 0));
 }
 
+/** The ArrayBuffers of a slab's size or more that are made while `run` runs. */
+function buffersMade(run: () => void): number {
+  const { ArrayBuffer: Original } = globalThis;
+  let made = 0;
+  globalThis.ArrayBuffer = new Proxy(Original, {
+    construct(target, args): object {
+      if (args[0] >= 2 ** 15) made++;
+      return Reflect.construct(target, args);
+    },
+  });
+  try {
+    run();
+  } finally {
+    globalThis.ArrayBuffer = Original;
+  }
+  return made;
+}
+
 describe('the buffers behind slabs', () => {
   it('are few, however many slabs there are, and no more than maxBytes', () => {
     const heap = new GenerationalHeap({ maxBytes: 8 * MiB });
@@ -66,6 +84,20 @@ describe('the buffers behind slabs', () => {
       heap.release(reserved);
     }
     expect(seen.size).toBeLessThan(20);
+    heap.verify();
+  });
+
+  it('are one, made with the heap, where its addresses are taken up front', () => {
+    const heap = new GenerationalHeap({ maxBytes: 8 * MiB, upFront: true });
+    const before = heap.bytes;
+    const grown = new GenerationalHeap({ maxBytes: 8 * MiB });
+    expect(before).toEqual(grown.bytes);
+    expect(buffersMade(() => fill(heap, 1000))).toBe(0);
+    expect(buffersMade(() => fill(grown, 1000))).toBeGreaterThan(3);
+    const [buffer, ...others] = buffersOf(heap);
+    expect(others).toEqual([]);
+    expect(buffer!.byteLength).toBeLessThanOrEqual(heap.maxBytes);
+    expect(heap.bytes.committed).toBeGreaterThan(0.9 * heap.maxBytes);
     heap.verify();
   });
 

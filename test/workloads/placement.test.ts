@@ -137,33 +137,3 @@ describe('a placement', () => {
     expect(stats.bytesLive).toBeLessThan(MAX_BYTES);
   });
 });
-
-/** The ArrayBuffers made while a new group takes half of the heap. */
-function buffersMade(arena: ArenaHeap): number {
-  const { ArrayBuffer: Original } = globalThis;
-  let made = 0;
-  globalThis.ArrayBuffer = new Proxy(Original, {
-    construct(target, args): object {
-      made++;
-      return Reflect.construct(target, args);
-    },
-  });
-  try {
-    const words = arena.openFixedWords();
-    for (let bytes = 0; bytes < arena.heap.maxBytes / 2; bytes += 400) words.allocate(100);
-  } finally {
-    globalThis.ArrayBuffer = Original;
-  }
-  return made;
-}
-
-describe('a heap that takes its addresses at once', () => {
-  it('is empty, and makes no buffer any more as it fills', () => {
-    const arena = new ArenaHeap(ARENA, 2 ** 24);
-    arena.takeAddresses();
-    expect(arena.heap.bytes.live).toBe(0);
-    expect(buffersMade(arena)).toBe(0);
-    arena.verify();
-    expect(buffersMade(new ArenaHeap(ARENA, 2 ** 24))).toBeGreaterThan(1);
-  });
-});

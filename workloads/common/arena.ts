@@ -6,11 +6,6 @@ import type { ValueStore } from './words.js';
 /** Freed with each block allocated: more than are allocated, so that the dead do not pile up. */
 const FREES_PER_ALLOCATION = 3;
 
-/** Of `maxBytes`; over half, see `takeAddresses`. */
-const ADDRESSES_TAKEN = 0.6;
-/** So short that it lies in a region with others. */
-const ADDRESS_BLOCK = 2 ** 14;
-
 /** A group that is over, where its blocks must be freed one by one. */
 export interface EndedGroup {
   /** Frees one block. @returns false if none is left. */
@@ -29,8 +24,10 @@ export class ArenaHeap {
    */
   constructor(placement: Placement, maxBytes: number, regionBytes?: number) {
     this.placement = placement;
+    // As a server is given its memory when it starts: a buffer made later is to V8 so much garbage to come, and it marks.
     this.heap = new GenerationalHeap({
       maxBytes,
+      upFront: true,
       name: placement.name,
       ...(regionBytes === undefined ? {} : { regionBytes }),
     });
@@ -45,19 +42,6 @@ export class ArenaHeap {
   /** For the placement `ARENA` alone: its groups' runs are named by where they lie. */
   openFixedWords(): FixedWords {
     return new FixedWords(this.heap, this.placement.open(this.heap)!);
-  }
-
-  /**
-   * Has the heap take its address space now, as a server is given its memory when it starts (Java's -Xms): a buffer made
-   * later is to V8 so much garbage to come, and it marks. No page is touched. Not for placements
-   * that learn: it spends cycles of the heap.
-   */
-  takeAddresses(): void {
-    const all = this.heap.newGeneration({ fixed: true });
-    // Buffers double, the last one takes the rest.
-    const wanted = ADDRESSES_TAKEN * this.heap.maxBytes;
-    for (let bytes = 0; bytes < wanted; bytes += ADDRESS_BLOCK) this.heap.place(ADDRESS_BLOCK, all);
-    this.heap.releaseGeneration(all);
   }
 
   /** Ends a group: at once where it has its generation, else block by block with the allocations that follow. */

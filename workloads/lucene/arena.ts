@@ -15,7 +15,6 @@ import type { FlatSegment } from './flat-segment.js';
 export class FixedSegments extends ArenaHome implements SegmentHome<FixedWords> {
   constructor(maxBytes: number) {
     super(new ArenaHeap(ARENA, maxBytes));
-    this.arena.takeAddresses();
   }
 
   open(): FixedWords {
