@@ -22,6 +22,8 @@ const EASY = 4;
 const HASTY = 16;
 /** Of that, while holes are made for a policy whose victims lie anywhere. */
 const MAKING_HOLES = 2;
+/** Share of a region that is taken to be lost at its end, at most. */
+const MOST_TAIL = 1 / 8;
 /** Steps wait until so many bytes were placed, those for handling an entry with them: each has to be timed. */
 const STEP_BYTES = 4096;
 
@@ -308,6 +310,8 @@ export class Room {
       held += heap.regions.generationBytes(lane.generation);
       live += lane.bytes;
     }
-    return live > held * (1 - WASTE_SHARE);
+    // The end of a region where no entry fits is nothing that compaction could gain.
+    const tail = Math.min(MOST_TAIL, live / this.#store.index.count / heap.regionBytes);
+    return live > held * (1 - WASTE_SHARE) * (1 - tail);
   }
 }
