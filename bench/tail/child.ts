@@ -70,7 +70,8 @@ class Run {
     this.#pauses.start();
     await closedLoop(this.#server, this.#spec.warmupSeconds * 1000, (now) => this.#tick(now));
     const begin = this.#begin();
-    await closedLoop(this.#server, this.#spec.seconds * 1000, (now) => this.#tick(now));
+    const tick = (now: number): void => this.#tick(now);
+    await closedLoop(this.#server, this.#spec.seconds * 1000, tick, this.#engine.periodOperations?.());
     return { ...this.#finish(begin), checksums: this.#server.checksums };
   }
 
@@ -111,7 +112,8 @@ class Run {
     const seconds = this.#spec.burstSeconds ?? 0;
     if (seconds === 0) return {};
     const [operations, start] = [this.#server.operations, performance.now()];
-    await closedLoop(this.#server, seconds * 1000, () => void this.#engine.takeStopWork?.());
+    const drop = (): void => void this.#engine.takeStopWork?.();
+    await closedLoop(this.#server, seconds * 1000, drop, this.#engine.periodOperations?.());
     return {
       burstThroughput: ((this.#server.operations - operations) / (performance.now() - start)) * 1000,
     };

@@ -34,9 +34,15 @@ export class Server {
   }
 }
 
-/** As many operations as go: the capacity. */
-export async function closedLoop(server: Server, ms: number, tick: Ticker): Promise<void> {
+/**
+ * As many operations as go: the capacity.
+ *
+ * @param period goes on till so many operations, or a multiple of that, were served (to a batch)
+ */
+export async function closedLoop(server: Server, ms: number, tick: Ticker, period = 1): Promise<void> {
   const end = performance.now() + ms;
+  const first = server.operations;
+  let last = Number.POSITIVE_INFINITY;
   let nextTick = performance.now() + 1000;
   for (;;) {
     const turnEnd = performance.now() + TURN_MS;
@@ -49,7 +55,10 @@ export async function closedLoop(server: Server, ms: number, tick: Ticker): Prom
       tick(now);
       nextTick += 1000;
     }
-    if (now >= end) return;
+    if (now >= end && last === Number.POSITIVE_INFINITY) {
+      last = first + Math.ceil((server.operations - first) / period) * period;
+    }
+    if (server.operations >= last) return;
     await nextTurn();
   }
 }

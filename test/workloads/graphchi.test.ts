@@ -164,6 +164,23 @@ describe('the graphchi workload', () => {
     expect(new Set(sums).size, String(sums)).toBe(1);
   });
 
+  it('knows how many operations a batch takes, in the mean over the intervals', () => {
+    const graph = new ShardedGraph(rmat(30_000, 5), 3);
+    const engine = openGraphchi('typed', graph, 'pagerank') as GraphEngine;
+    engine.load();
+    const apply = (until: number): number => {
+      let operations = 0;
+      for (; engine.stats().batches! < until; operations++) engine.apply();
+      return operations;
+    };
+    // From a batch's first operation, with which the one before is counted, to the next sweep's: values are not reset then.
+    const lead = apply(3);
+    const operations = apply(6);
+    expect(lead).toBeGreaterThan(operations);
+    expect(engine.periodOperations()).toBe(Math.round(operations / 3));
+    expect(operations).toBeGreaterThan(100);
+  });
+
   it('names the variants it has when asked for another', () => {
     expect(() => openGraphchi('gpu', new ShardedGraph(rmat(100, 1), 2), 'pagerank')).toThrow(/'gpu'.*heap/);
   });

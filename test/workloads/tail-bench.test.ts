@@ -158,6 +158,14 @@ describe('the loops', () => {
     expect(ticks).toBe(1);
   });
 
+  it('goes on to the end of a period, where the work has one', async () => {
+    const server = new Server(engineThatStops(-1, 0));
+    await closedLoop(server, 1, () => {});
+    const usual = server.operations;
+    await closedLoop(server, 1, () => {}, 50 * usual);
+    expect(server.operations).toBeGreaterThanOrEqual(51 * usual);
+  });
+
   it('has the same checksums for the same answers, whichever loop', async () => {
     const [one, other] = [new Server(engineThatStops(-1, 0)), new Server(engineThatStops(-1, 0))];
     await closedLoop(one, 50, () => {});

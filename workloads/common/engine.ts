@@ -40,6 +40,11 @@ export interface Engine {
   offHeap?(): OffHeapBytes;
   /** The stop work since the last call; absent where the engine has none. */
   takeStopWork?(): StopWorkLog | undefined;
+  /**
+   * Operations after which the engine's work begins over, absent where it has no such period: a rate of operations says
+   * nothing unless each kind of work is in it, in its proportion.
+   */
+  periodOperations?(): number;
   /** Figures of the engine itself, for the report. Cheap enough to be called once a second. */
   stats?(): Record<string, number>;
 }

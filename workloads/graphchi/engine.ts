@@ -75,6 +75,29 @@ export class GraphEngine implements Engine {
     return this.#store.takeStopWork?.();
   }
 
+  /** Those of a batch, in the mean over all intervals: loading, updating and storing differ in what they cost. */
+  periodOperations(): number {
+    const { intervals } = this.#graph;
+    let operations = 0;
+    for (let interval = 0; interval < intervals; interval++) operations += this.#operationsOf(interval);
+    return Math.round(operations / intervals);
+  }
+
+  #operationsOf(interval: number): number {
+    const { intervalStarts, shardStarts, intervals } = this.#graph;
+    const first = intervalStarts[interval]!;
+    const end = intervalStarts[interval + 1]!;
+    if (first === end) return 0;
+    let operations = slicesIn(end - first) + slicesIn(shardStarts[interval + 1]! - shardStarts[interval]!);
+    for (let shard = 0; shard < intervals; shard++) {
+      if (shard === interval) continue;
+      const from = this.#graph.windowStart(shard, interval);
+      operations += slicesIn(this.#graph.windowStart(shard, interval + 1) - from);
+    }
+    for (const _ of this.#byDegree(first, end)) operations += 2;
+    return operations;
+  }
+
   stats(): Record<string, number> {
     return { batches: this.#batches, sweeps: this.#sweeps, ...this.#store.stats?.() };
   }
@@ -145,6 +168,10 @@ export class GraphEngine implements Engine {
       from = to;
     }
   }
+}
+
+function slicesIn(units: number): number {
+  return Math.ceil(units / UNITS_PER_OP);
 }
 
 function* slices(first: number, end: number): Generator<[number, number], void, void> {
