@@ -5,6 +5,7 @@ import {
   ArenaRowCache,
   BloomFilter,
   BufferRowCache,
+  CASSANDRA_VARIANTS,
   type CassandraEngine,
   FIELD_LENGTH,
   FIELDS,
@@ -18,16 +19,7 @@ import {
 } from '../../workloads/cassandra/index.js';
 import { mixInt } from '../../workloads/common/index.js';
 
-const VARIANTS = [
-  'heap',
-  'lru-cache',
-  'map-of-buffers',
-  'typed',
-  'single',
-  'auto',
-  'arena-refs',
-  'arena',
-] as const;
+const VARIANTS = CASSANDRA_VARIANTS.filter((variant) => variant !== 'floor');
 const SMALL = { memtableCells: 12, compactionFanIn: 2, maxAmplification: 2, unitsPerCell: 40, cachedRows: 5 };
 
 function keyOf(token: number): string {

@@ -1,45 +1,27 @@
 import { Compaction, type Cursor } from './compaction.js';
-import type { Rewrite } from './engine.js';
 import type { FlatMemtable } from './flat.js';
 import type { FlatTable } from './flat-table.js';
+import { Flush } from './flush.js';
 import type { Shelf } from './shelf.js';
 
-/** Writes a memtable as a table, sorting one range of keys at a time. */
-export class FlatFlush<S extends Shelf> implements Rewrite<FlatTable<S>> {
-  readonly output: FlatTable<S>;
-  left: number;
+export class FlatFlush<S extends Shelf> extends Flush<FlatTable<S>, number> {
   readonly #memtable: FlatMemtable<S>;
-  #range = 0;
-  #sorted: number[] = [];
-  #at = 0;
 
   constructor(memtable: FlatMemtable<S>, output: FlatTable<S>) {
+    super(output, memtable.shelf.rows + memtable.latest);
     this.#memtable = memtable;
-    this.output = output;
-    this.left = memtable.shelf.rows + memtable.latest;
   }
 
-  step(units: number): number {
-    const before = this.left;
-    while (this.left > 0 && before - this.left < units) {
-      if (this.#at === this.#sorted.length) this.#sortRange();
-      else this.#takeRow();
-    }
-    return before - this.left;
-  }
-
-  #sortRange(): void {
+  protected sortedRange(range: number): number[] {
     const { shelf, ranges } = this.#memtable;
-    this.#sorted = [...ranges.rowsOf(this.#range++)].sort((a, b) => shelf.token(a) - shelf.token(b));
-    this.#at = 0;
+    return [...ranges.rowsOf(range)].sort((a, b) => shelf.token(a) - shelf.token(b));
   }
 
-  #takeRow(): void {
+  protected take(row: number): number {
     const { shelf } = this.#memtable;
-    const row = this.#sorted[this.#at++]!;
     this.output.append(shelf.token(row));
     this.output.fill(shelf, row);
-    this.left -= 1 + shelf.count(row);
+    return shelf.count(row);
   }
 }
 

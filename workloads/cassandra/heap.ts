@@ -1,6 +1,7 @@
 import { BloomFilter } from './bloom.js';
 import { Compaction, type Cursor } from './compaction.js';
 import type { MemtableInfo, Rewrite, Row, StoreView, TableInfo, TableStore } from './engine.js';
+import { Flush } from './flush.js';
 import { RANGES, rangeOf } from './ranges.js';
 import { FIELDS, tokenOf } from './requests.js';
 
@@ -131,42 +132,24 @@ function countOf(cells: Cells): number {
   return count;
 }
 
-class HeapFlush implements Rewrite<HeapTable> {
-  readonly output: HeapTable;
-  left: number;
-  readonly #memtable: HeapMemtable;
-  #range = 0;
-  #sorted: [string, Cells][] = [];
-  #at = 0;
+class HeapFlush extends Flush<HeapTable, [string, Cells]> {
+  readonly #ranges: HeapMemtable['ranges'];
 
-  constructor(memtable: HeapMemtable) {
-    this.#memtable = memtable;
-    const rows = memtable.ranges.reduce((sum, range) => sum + range.size, 0);
-    this.output = new HeapTable(0, rows);
-    this.left = rows + memtable.latest;
+  constructor({ ranges, latest }: HeapMemtable) {
+    const rows = ranges.reduce((sum, range) => sum + range.size, 0);
+    super(new HeapTable(0, rows), rows + latest);
+    this.#ranges = ranges;
   }
 
-  step(units: number): number {
-    const before = this.left;
-    while (this.left > 0 && before - this.left < units) {
-      if (this.#at === this.#sorted.length) this.#sortRange();
-      else this.#takeRow();
-    }
-    return before - this.left;
+  protected sortedRange(range: number): [string, Cells][] {
+    return [...this.#ranges[range]!].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
-  #sortRange(): void {
-    const range = this.#memtable.ranges[this.#range++]!;
-    this.#sorted = [...range].sort(([a], [b]) => (a < b ? -1 : 1));
-    this.#at = 0;
-  }
-
-  #takeRow(): void {
-    const [key, cells] = this.#sorted[this.#at++]!;
+  protected take([key, cells]: [string, Cells]): number {
     this.output.append(key, cells);
     const count = countOf(cells);
     this.output.cells += count;
-    this.left -= 1 + count;
+    return count;
   }
 }
 
