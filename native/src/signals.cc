@@ -20,6 +20,7 @@ void UnwatchSignals(const v8::FunctionCallbackInfo<v8::Value>&) {}
 #include <node.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 #include <uv.h>
@@ -37,6 +38,14 @@ constexpr int kSignals[kCount] = {SIGINT, SIGTERM};
 constexpr const char* kNames[kCount] = {"SIGINT", "SIGTERM"};
 // How long a main thread may take to come back to its event loop before we ask V8 to interrupt it.
 constexpr int kPatienceMs = 250;
+// And how long until JavaScript runs that can be interrupted. There may be none for ever: the thread waits for a line of
+// input, or for the end of another process.
+constexpr int kLastPatienceMs = 750;
+// What libuv's handler leaves in its loop's pipe for each of the loop's handles that wait for the signal.
+struct SignalMessage {
+  uv_signal_t* handle;
+  int signal;
+};
 
 // One per process and never freed: the handler and the watcher thread may run until the very end.
 //
@@ -44,7 +53,9 @@ constexpr int kPatienceMs = 250;
 // handle, if libuv calls it second, looks whether there was one. And a main thread that never returns to its loop
 // would be deaf, where without us the signal kills it. So we wrap the handler that libuv has installed. Ours runs
 // first, wakes an async handle (libuv runs those before any signal's handles) and a thread that watches the main
-// one. An unref'd uv_signal_t per signal only keeps libuv from installing or removing its handler once more.
+// one. An unref'd uv_signal_t per signal only keeps libuv from installing or removing its handler once more. Where the main
+// thread runs no JavaScript that could be asked whether the app listens, and there is no handle but ours, the signal ends
+// the process from the watching thread, without a profile.
 struct Watch {
   v8::Isolate* isolate = nullptr;  // under `mutex`; null before and after
   std::mutex mutex;
@@ -66,12 +77,20 @@ struct Watch {
   std::atomic<bool> armed{false};
   std::atomic<unsigned> arrived[kCount] = {};
   std::atomic<unsigned> handled[kCount] = {};
+  std::atomic<bool> sole[kCount] = {};  // no handle but ours got the signal
+  std::atomic<int> loop_pipe{-1};
 };
 
 Watch* watch = nullptr;
 
 bool Pending(const Watch* watch, int i) {
   return watch->arrived[i].load() != watch->handled[i].load();
+}
+
+// Bytes that wait in the loop's pipe; < 0 where that is not known.
+int Queued() {
+  int bytes = 0;
+  return ioctl(watch->loop_pipe.load(), FIONREAD, &bytes) == 0 ? bytes : -1;
 }
 
 // Async-signal-safe throughout.
@@ -86,11 +105,14 @@ void OnSignal(int signal, siginfo_t* info, void* ucontext) {
     }
   }
   const struct sigaction& next = watch->libuv[i];
+  const int queued = Queued();
   if (next.sa_flags & SA_SIGINFO) {
     next.sa_sigaction(signal, info, ucontext);
   } else {
     next.sa_handler(signal);
   }
+  // Wrong only where the main thread empties the pipe meanwhile, which then deals with the signal.
+  watch->sole[i].store(queued >= 0 && Queued() - queued == static_cast<int>(sizeof(SignalMessage)));
   errno = saved_errno;
 }
 
@@ -148,6 +170,12 @@ void OnInterrupt(v8::Isolate* isolate, void*) {
   if (watch->armed.load()) Handle(isolate, true);
 }
 
+void Sleep(int ms) {
+  timespec left{0, ms * 1000000L};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+  }
+}
+
 void* WatchMainThread(void* data) {
   auto* watch = static_cast<Watch*>(data);
   for (;;) {
@@ -155,11 +183,17 @@ void* WatchMainThread(void* data) {
     const ssize_t got = read(watch->wake[0], bytes, sizeof bytes);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return nullptr;
-    timespec patience{0, kPatienceMs * 1000000L};
-    while (nanosleep(&patience, &patience) != 0 && errno == EINTR) {
+    Sleep(kPatienceMs);
+    {
+      std::lock_guard<std::mutex> lock(watch->mutex);
+      if (watch->isolate == nullptr || (!Pending(watch, 0) && !Pending(watch, 1))) continue;
+      watch->isolate->RequestInterrupt(OnInterrupt, nullptr);
     }
+    Sleep(kLastPatienceMs);
     std::lock_guard<std::mutex> lock(watch->mutex);
-    if (watch->isolate != nullptr && (Pending(watch, 0) || Pending(watch, 1))) watch->isolate->RequestInterrupt(OnInterrupt, nullptr);
+    for (int i = 0; watch->isolate != nullptr && i < kCount; i++) {
+      if (Pending(watch, i) && watch->sole[i].load()) DieBy(i);
+    }
   }
 }
 
@@ -192,6 +226,7 @@ void ArmOne(uv_loop_t* loop, int i) {
     uv_unref(reinterpret_cast<uv_handle_t*>(handle));
   }
   if (uv_signal_start(handle, [](uv_signal_t*, int) {}, kSignals[i]) != 0) return;
+  watch->loop_pipe.store(loop->signal_pipefd[0]);
   sigaction(kSignals[i], nullptr, &watch->libuv[i]);
   // The app listened before we came: what was there is libuv's handler, and Node's own is not to be had.
   if (watch->before[i].sa_sigaction == watch->libuv[i].sa_sigaction) {

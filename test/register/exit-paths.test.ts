@@ -106,6 +106,33 @@ describe.skipIf(process.platform === 'win32')('signals', () => {
     );
   }
 
+  const blocked: Record<string, string> = {
+    'waits for a line of input': `process.stdout.write('ready\\n'); require('fs').readSync(0, Buffer.alloc(1));`,
+    'waits for another process': `process.stdout.write('ready\\n'); require('child_process').execFileSync('cat', { stdio: ['inherit', 'ignore', 'ignore'] });`,
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    it.each(Object.entries(blocked))(
+      `end as without rolp, with the file there is: ${signal} and an app that %s, in which no JavaScript can run`,
+      async (_, text) => {
+        const run = { ...app(text), whenReady: sendTo(signal) };
+        const end = await expectUnchanged(run);
+        expect([end.signal, threadsOf(end)]).toEqual([signal, [0]]);
+      },
+    );
+  }
+
+  it('are left to an app that listens, however long it is blocked', async () => {
+    const end = await expectUnchanged({
+      ...app(
+        `process.once('SIGTERM', () => { console.log('heard'); process.exit(0); }); setInterval(() => {}, 1000);
+         process.stdout.write('ready\\n'); require('child_process').execFileSync('sleep', ['3']); console.log('slept');`,
+      ),
+      whenReady: sendTo('SIGTERM'),
+    });
+    expect(end.stdout).toMatch(/slept\nheard\n$/);
+    expect(end.signal).toBeNull();
+  });
+
   it('leave a valid profile behind after SIGKILL', async () => {
     const end = await expectUnchanged({
       ...app(waiting),
