@@ -1,3 +1,5 @@
+import { ownProcess } from './own-globals.js';
+
 const warned = new Set<string>();
 
 /**
@@ -9,5 +11,5 @@ const warned = new Set<string>();
 export function warnOnce(code: `ROLP_${string}`, message: string): void {
   if (warned.has(code)) return;
   warned.add(code);
-  process.emitWarning(message, { type: 'RolpWarning', code });
+  ownProcess.emitWarning(message, { type: 'RolpWarning', code });
 }

@@ -1,7 +1,7 @@
 import * as module from 'node:module';
 import { createRequire } from 'node:module';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
-import { type Clock, systemClock } from '../base/index.js';
+import { type Clock, ownClock, startRepeating, stopTimer, warnOnce } from '../base/index.js';
 import type { AttributionLevel } from './aggregates.js';
 import {
   type AttributionSetting,
@@ -70,7 +70,7 @@ export class AttributionControl {
     this.#options = options;
     this.#setting = options.setting ?? DEFAULT_ATTRIBUTION;
     this.#maxPauseMs = options.maxPauseMs ?? 100;
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? ownClock;
     this.#board = options.board ?? soleLevelBoard();
     this.#level = this.#board.follows ? this.#board.read().level : this.#setting.level;
     this.#seen = this.#board.read().change;
@@ -108,11 +108,11 @@ export class AttributionControl {
     if (!this.#board.follows && this.#setting.cycles !== null) {
       this.#closeAtCycle = this.#options.source.gcCycles() + this.#setting.cycles;
     }
-    this.#timer ??= setInterval(() => this.check(), CHECK_PERIOD_MS).unref();
+    this.#timer ??= startRepeating(() => this.#checkSafely(), CHECK_PERIOD_MS);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    stopTimer(this.#timer);
     this.#timer = undefined;
   }
 
@@ -163,6 +163,16 @@ export class AttributionControl {
     }
     this.#checksToWait = this.#patience;
     this.#patience = Math.min(this.#patience * 2, MOST_CHECKS_BETWEEN_TRIES);
+  }
+
+  /** What a timer throws would end the app. */
+  #checkSafely(): void {
+    try {
+      this.check();
+    } catch (error) {
+      this.stop();
+      warnOnce('ROLP_ATTRIBUTION', `attribution stays as it is: ${(error as Error).message}`);
+    }
   }
 
   #closeWhenDue(): WindowOutcome | null {

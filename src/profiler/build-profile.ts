@@ -1,3 +1,4 @@
+import { ownProcess } from '../base/index.js';
 import { adviseMoves } from './advice.js';
 import type { ThreadAggregates, WindowAggregate } from './aggregates.js';
 import { contextIds } from './context-id.js';
@@ -45,7 +46,8 @@ export interface ProfileOptions {
 
 /** The running process, as a profile tells it. */
 export function currentProcess(): ProcessInfo {
-  return { pid: process.pid, node: process.version, v8: process.versions.v8, argv: process.argv };
+  const { pid, version, versions, argv } = ownProcess;
+  return { pid, node: version, v8: versions.v8, argv };
 }
 
 /**

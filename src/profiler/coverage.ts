@@ -1,4 +1,5 @@
 import type { Session } from 'node:inspector';
+import { ownProcess } from '../base/index.js';
 
 type Inspector = typeof import('node:inspector');
 type Post = (this: Session, method: string, ...rest: unknown[]) => unknown;
@@ -52,7 +53,7 @@ export function watchCoverage(inspector: Inspector | null): Coverage {
 
   return {
     inUseBy() {
-      if (process.env.NODE_V8_COVERAGE) return 'NODE_V8_COVERAGE is set, whose counts it would spoil';
+      if (ownProcess.env.NODE_V8_COVERAGE) return 'NODE_V8_COVERAGE is set, whose counts it would spoil';
       return users.size > 0
         ? 'the app takes coverage through the inspector, whose counts it would spoil'
         : null;

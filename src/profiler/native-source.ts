@@ -1,5 +1,5 @@
 import { threadId } from 'node:worker_threads';
-import { type Addon, type Clock, loadAddon, systemClock } from '../base/index.js';
+import { type Addon, type Clock, loadAddon, ownClock } from '../base/index.js';
 import { type AttributionLevel, LEVELS, type ThreadAggregates } from './aggregates.js';
 import type { PauseSums, SampleSource, SampleSourceOptions } from './sample-source.js';
 import { aggregatesOf, type ThreadReading } from './thread-reading.js';
@@ -70,7 +70,7 @@ export class NativeSource implements SampleSource {
   #running = false;
 
   /** @throws Error with the loader's reason when there is no addon for this Node. */
-  constructor(clock: Clock = systemClock) {
+  constructor(clock: Clock = ownClock) {
     this.#addon = nativeAddon();
     this.#clock = clock;
   }

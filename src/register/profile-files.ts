@@ -25,8 +25,8 @@ export function profilePath(place: ProfilePlace, threadId: number): string {
 export function claimPlace(directory: string, pid: number, threadId: number, text: string): ProfilePlace {
   mkdirSync(directory, { recursive: true });
   const draft = draftPath(directory, pid, threadId);
-  writeFileSync(draft, text);
   try {
+    writeFileSync(draft, text);
     for (let number = 1; ; number++) {
       const place = { directory, pid, suffix: number === 1 ? '' : `-${number}` };
       if (!isTaken(place) && takeName(draft, profilePath(place, threadId))) return place;
@@ -57,9 +57,12 @@ export function writeProfile(place: ProfilePlace, threadId: number, text: string
 
 let drafts = 0;
 
+/** As it was before the app could put a fake one there. */
+const nanoseconds = process.hrtime.bigint;
+
 /** Random enough for two processes with one pid, and never `rolp-*.json`, so that no reader takes it for a profile. */
 function draftPath(directory: string, pid: number, threadId: number): string {
-  const unique = `${process.hrtime.bigint().toString(36)}${drafts++}`;
+  const unique = `${nanoseconds().toString(36)}${drafts++}`;
   return join(directory, `.rolp-${pid}-${threadId}-${unique}.tmp`);
 }
 

@@ -1,4 +1,4 @@
-import { loadAddon } from '../base/index.js';
+import { loadAddon, ownClock, ownProcess } from '../base/index.js';
 import {
   Adaptation,
   type AttributionControl,
@@ -102,8 +102,8 @@ export function startProfiling(settings: Settings): Profiling {
 
 function fallbackCpuMs(): number {
   // Node 23.9 and later, which the types at hand do not know.
-  const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
-  if (threadCpuUsage === undefined) return performance.now();
-  const { user, system } = threadCpuUsage.call(process);
+  const { threadCpuUsage } = ownProcess as { threadCpuUsage?: () => NodeJS.CpuUsage };
+  if (threadCpuUsage === undefined) return ownClock.nowMs();
+  const { user, system } = threadCpuUsage.call(ownProcess);
   return (user + system) / 1000;
 }

@@ -68,14 +68,14 @@ export class Recorder {
   /** While the app runs on: this thread's profile, and those of workers that ended without writing theirs. */
   writeNow(): void {
     const { adaptation, store, ownKey, cpuMs } = this.#profiling;
-    const startMs = cpuMs();
     this.#guard(() => {
+      const startMs = cpuMs();
       const { profile, aggregates } = this.#writeOwn();
       if (isMainThread) this.#writeWorkers((row) => row.ended);
       adaptation.look(profile, aggregates);
+      const key = ownKey();
+      if (key !== undefined) store?.countFile(key, (cpuMs() - startMs) * 1e6);
     });
-    const key = ownKey();
-    if (key !== undefined) store?.countFile(key, (cpuMs() - startMs) * 1e6);
   }
 
   /** When the thread is about to end. Its workers, if it is the main thread, end with it. */

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import { ownClock } from '../base/index.js';
 import { readDecisions, setProfileInput } from '../profiler/index.js';
 import { beforeExitListeners } from './exit-path.js';
 import { startPretenuring } from './pretenuring.js';
@@ -101,14 +102,15 @@ function keepRecording(profiling: Profiling, recorder: Recorder, settings: Setti
     const schedule = new WriteSchedule({
       periodMs: settings.reportPeriodMs,
       share: () => fileShare(settings) * profiling.adaptation.budgetPart,
-      clock: { wallMs: () => performance.now(), cpuMs: () => profiling.cpuMs() },
+      clock: { wallMs: () => ownClock.nowMs(), cpuMs: () => profiling.cpuMs() },
     });
-    keepWriting(
+    keepWriting({
       schedule,
-      () => recorder.writeNow(),
-      settings.reportPeriodMs,
-      () => profiling.adaptation.glance(),
-    );
+      write: () => recorder.writeNow(),
+      periodMs: settings.reportPeriodMs,
+      glance: () => profiling.adaptation.glance(),
+      failed: (error) => tellUser(`no more profiles are written while the app runs: ${error.message}`),
+    });
   }
   if (!isMainThread) return;
   profiling.watchSignals?.((_signal, appListens) => {

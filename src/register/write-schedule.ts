@@ -1,3 +1,5 @@
+import { startTimer } from '../base/index.js';
+
 /** Soon after the start, so that an app which dies young leaves something; then at growing distances. */
 const FIRST_WRITE_MS = 10_000;
 /** An app that idles uses so little CPU time that its share pays for no file: it is written all the same, after so many periods. */
@@ -84,21 +86,35 @@ export class WriteSchedule {
   }
 }
 
-/**
- * Writes whenever the schedule says so; holds no process up.
- *
- * @param glance called every period, file or none: at rest files are rare, and what ends the rest must be seen before one.
- */
-export function keepWriting(
-  schedule: WriteSchedule,
-  write: () => void,
-  periodMs: number,
-  glance: () => void,
-): void {
+export interface WritingOptions {
+  readonly schedule: WriteSchedule;
+  readonly write: () => void;
+  readonly periodMs: number;
+  /** Called every period, file or none: at rest files are rare, and what ends the rest must be seen before one. */
+  readonly glance: () => void;
+  /** Called once with what any of the above threw, which in a timer would end the app; there is no further file then. */
+  readonly failed: (error: Error) => void;
+  /** Replaced in tests. */
+  readonly later?: (step: () => void, ms: number) => void;
+}
+
+/** Writes whenever the schedule says so; holds no process up and throws nothing. */
+export function keepWriting({
+  schedule,
+  write,
+  periodMs,
+  glance,
+  failed,
+  later = startTimer,
+}: WritingOptions): void {
   const check = (): void => {
-    glance();
-    if (schedule.waitMs() <= 0) schedule.run(write);
-    setTimeout(check, Math.ceil(Math.min(schedule.waitMs(), periodMs))).unref();
+    try {
+      glance();
+      if (schedule.waitMs() <= 0) schedule.run(write);
+      later(check, Math.ceil(Math.min(schedule.waitMs(), periodMs)));
+    } catch (error) {
+      failed(error as Error);
+    }
   };
   check();
 }

@@ -120,6 +120,26 @@ function fakeControl(over: Partial<AttributionOptions> = {}, msPerMb = 0.5) {
 }
 
 describe('attribution windows', () => {
+  it('a check that throws in its timer is the last, and told in one warning', async () => {
+    const warnings: Error[] = [];
+    const listener = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', listener);
+    let asked = 0;
+    const gcCycles = (): number => {
+      if (++asked > 1) throw new Error('no sampler');
+      return 0;
+    };
+    const { control } = fakeControl({
+      source: { setLevel() {}, gcCycles },
+      setting: { level: 'calls', cycles: 1 },
+    });
+    control.watch();
+    await expect.poll(() => warnings.length, { timeout: 60_000 }).toBe(1);
+    process.off('warning', listener);
+    expect(warnings[0]!.message).toContain('no sampler');
+    expect(asked).toBe(2);
+  });
+
   it('close by themselves after their GC cycles', () => {
     const { control, state } = fakeControl({ setting: { level: 'calls', cycles: 64 } });
     control.applyFlags();

@@ -33,6 +33,26 @@ const NEIGHBOURS: Record<string, AppRun> = {
      function often() {} for (let i = 0; i < 2000; i++) often();${WORK}
      s.post('Profiler.takePreciseCoverage', (e, r) => console.log(r.result.flatMap((x) => x.functions).find((f) => f.functionName === 'often').ranges[0].count));`,
   ),
+  'timers of a browser, which are numbers': {
+    ...app(
+      `${WORK}const later = setTimeout; const numbers = new Map(); let n = 0;
+       globalThis.setTimeout = (...of) => { numbers.set(++n, later(...of)); return n; };
+       globalThis.clearTimeout = (id) => clearTimeout(numbers.get(id));
+       later(() => console.log('alive'), 600);`,
+    ),
+    env: { ROLP_REPORT_PERIOD: '0.05', ROLP_BUDGET: '100' },
+  },
+  'timers that its tests fake and count': {
+    ...app(
+      `${WORK}const later = setTimeout; const faked = [];
+       for (const name of ['setTimeout', 'setInterval', 'setImmediate'])
+         globalThis[name] = (step) => { faked.push(step); return { ref() {}, unref() {} }; };
+       performance.now = Date.now = () => 0;
+       process.hrtime = Object.assign(() => [0, 0], {});
+       later(() => console.log('faked', faked.length), 600);`,
+    ),
+    env: { ROLP_REPORT_PERIOD: '0.05', ROLP_BUDGET: '100' },
+  },
   '--cpu-prof': { ...app(WORK), args: ['--cpu-prof', '--cpu-prof-dir=out', 'app.cjs'] },
   '--enable-source-maps': { ...app(WORK), args: ['--enable-source-maps', 'app.cjs'] },
   '--frozen-intrinsics': { ...app(WORK), args: ['--frozen-intrinsics', '--no-warnings', 'app.cjs'] },
@@ -82,6 +102,19 @@ describe('the app and its neighbour see nothing, and a profile is written, besid
       expect(cached()).toEqual(before);
     },
   );
+});
+
+describe('without the addon the app and its neighbour see nothing either, and a profile is written, beside', () => {
+  it.each([
+    'the inspector’s sampler, started and stopped',
+    'the pprof heap profiler, started and stopped',
+    'timers of a browser, which are numbers',
+    'timers that its tests fake and count',
+  ])('%s', async (name) => {
+    const run = NEIGHBOURS[name]!;
+    const end = await expectUnchanged({ ...run, env: { ...run.env, ROLP_NO_ADDON: '1' } });
+    expect(threadsOf(end)).toEqual([0]);
+  });
 });
 
 describe.skipIf(process.platform === 'win32')('nodemon', () => {

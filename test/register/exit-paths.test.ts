@@ -44,6 +44,16 @@ const ENDS: Record<string, AppRun> = {
   'an app that replaces process.emit': app(
     `const emit = process.emit; process.emit = function (n, ...a) { console.log('emits', n); return emit.call(this, n, ...a); }`,
   ),
+  'an app that gives an emit to a copy and to an heir of process': app(
+    `const copy = Object.create(Object.getPrototypeOf(process), Object.getOwnPropertyDescriptors(process));
+     const heir = Object.create(process);
+     copy.emit = heir.emit = () => console.log('not the real one');
+     process.on('real', () => console.log('the real one')); process.emit('real'); copy.emit('real'); heir.emit('real');`,
+  ),
+  'an app that takes the global process away, as a browser has none': app('globalThis.process = undefined'),
+  'an app that takes more globals away': app(
+    `for (const name of ['performance', 'Buffer', 'setTimeout', 'clearTimeout', 'setInterval', 'URL']) delete globalThis[name]`,
+  ),
   'beforeExit that revives the loop': app(
     `let n = 0; process.on('beforeExit', () => { if (n++ < 3) setTimeout(() => console.log(n), 5); })`,
   ),

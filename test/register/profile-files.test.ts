@@ -1,8 +1,25 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { claimPlace, profilePath, writeProfile } from '../../src/register/profile-files.js';
+
+/** Of the disk, in bytes; a file that needs more is left cut off, as on a full disk. */
+const disk = vi.hoisted(() => ({ leftBytes: Number.POSITIVE_INFINITY }));
+vi.mock('node:fs', async (importOriginal) => {
+  const fs = await importOriginal<typeof import('node:fs')>();
+  return {
+    ...fs,
+    writeFileSync(path: string, text: string, how?: object) {
+      fs.writeFileSync(path, text.slice(0, disk.leftBytes), how);
+      if (text.length > disk.leftBytes)
+        throw Object.assign(new Error('ENOSPC: disk full'), { code: 'ENOSPC' });
+    },
+  };
+});
+afterEach(() => {
+  disk.leftBytes = Number.POSITIVE_INFINITY;
+});
 
 const root = mkdtempSync(join(tmpdir(), 'rolp-files-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -50,6 +67,15 @@ describe('profile files', () => {
     mkdirSync(profilePath(place, 0));
     expect(() => writeProfile(place, 0, 'x')).toThrow();
     expect(readdirSync(directory)).toEqual(['rolp-7-0.json']);
+  });
+
+  it('leave nothing of themselves on a full disk, and what was there before', () => {
+    const place = claimPlace(directory, 7, 0, 'before');
+    disk.leftBytes = 3;
+    expect(() => writeProfile(place, 0, 'too long')).toThrow(/ENOSPC/);
+    expect(() => claimPlace(directory, 8, 0, 'too long')).toThrow(/ENOSPC/);
+    expect(readdirSync(directory)).toEqual(['rolp-7-0.json']);
+    expect(read('rolp-7-0.json')).toBe('before');
   });
 
   it('name the directory when it cannot be made', () => {

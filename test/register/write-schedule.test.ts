@@ -119,6 +119,21 @@ describe('writing while the app runs', () => {
     vi.useRealTimers();
   });
 
+  it('ends with one word, and throws nothing, where a look fails', () => {
+    vi.useFakeTimers();
+    const clock = { wallMs: () => 0, cpuMs: () => 0 };
+    const schedule = new WriteSchedule({ periodMs: 1000, share: () => SHARE, clock });
+    const told: string[] = [];
+    let glances = 0;
+    const glance = (): void => {
+      if (++glances === 3) throw new Error('broken');
+    };
+    const failed = ({ message }: Error): void => void told.push(message);
+    keepWriting({ schedule, write: () => {}, periodMs: 1000, glance, failed, later: setTimeout });
+    vi.advanceTimersByTime(20_000);
+    expect([glances, told]).toEqual([3, ['broken']]);
+  });
+
   it('glances every period between files that rest has made rare, and writes soon after it wakes', () => {
     vi.useFakeTimers();
     const [periodMs, restAtMs, wakeAtMs] = [1000, 100_000, 153_500];
@@ -132,8 +147,16 @@ describe('writing while the app runs', () => {
       written.push(wallMs);
       wallMs += 2;
     };
-    keepWriting(schedule, write, periodMs, () => {
+    const glance = (): void => {
       if (wokenMs === 0 && wallMs >= wakeAtMs) wokenMs = wallMs;
+    };
+    keepWriting({
+      schedule,
+      write,
+      periodMs,
+      glance,
+      failed: ({ message }) => expect.unreachable(message),
+      later: setTimeout,
     });
     for (let step = 0; step < 200_000; step += 10) {
       wallMs += 10;
