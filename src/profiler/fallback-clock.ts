@@ -70,8 +70,12 @@ export class FallbackClock {
   }
 
   stop(): void {
-    this.read();
-    this.#profiler.stop();
+    try {
+      this.read();
+    } finally {
+      // It would keep every further GC.
+      this.#profiler.stop();
+    }
   }
 
   #takeIn({ gcType, cost, beforeGC, afterGC }: GcEntry): void {

@@ -22,15 +22,37 @@ export interface Life {
 
 type Cell = [low: number, high: number | null, samples: number, weight: number, weightSquared: number];
 
-/** Rounds outwards to eighths of an octave, so that a clock's table stays bounded. */
-function bucket(value: number, round: (x: number) => number): number {
-  return value < 1 ? (round === Math.ceil ? 1 : 0) : 2 ** (round(Math.log2(value) * 8) / 8);
-}
+/**
+ * Beyond this many cells new ones are rounded to powers of two, of which there are some hundred pairs: the table of an app
+ * that runs for months must not grow for ever. As the addon does (native/src/lifetime_table.cc).
+ */
+const FINE_CELLS = 192;
+
+type Round = typeof Math.floor | typeof Math.ceil;
+type Scale = (value: number, round: Round) => number;
+
+/** Rounds outwards to eighths of an octave. */
+const octaves: Scale = (value, round) =>
+  value < 1 ? (round === Math.ceil ? 1 : 0) : 2 ** (round(Math.log2(value) * 8) / 8);
+
+/** GC cycles: exact up to 64, then whole cycles next to sixteenths of an octave. */
+const cycles: Scale = (value, round) =>
+  value <= 64 ? value : round(2 ** (round(Math.log2(value) * 16) / 16));
+
+const coarse: Scale = (value, round) => (value < 1 ? value : 2 ** round(Math.log2(value)));
 
 class CellTable {
   readonly #cells = new Map<string, Cell>();
+  readonly #scale: Scale;
 
-  add([low, high]: readonly [number, number | null], weight: number): void {
+  constructor(scale: Scale) {
+    this.#scale = scale;
+  }
+
+  add(span: readonly [number, number | null], weight: number): void {
+    let [low, high] = outwards(span, this.#scale);
+    if (this.#cells.size >= FINE_CELLS && !this.#cells.has(`${low} ${high}`))
+      [low, high] = outwards([low, high], coarse);
     const key = `${low} ${high}`;
     const cell = this.#cells.get(key) ?? [low, high, 0, 0, 0];
     cell[2]++;
@@ -50,10 +72,14 @@ class CellTable {
   }
 
   copy(): CellTable {
-    const copy = new CellTable();
+    const copy = new CellTable(this.#scale);
     for (const [key, cell] of this.#cells) copy.#cells.set(key, [...cell]);
     return copy;
   }
+}
+
+function outwards([low, high]: readonly [number, number | null], scale: Scale): [number, number | null] {
+  return [scale(low, Math.floor), high === null ? null : scale(high, Math.ceil)];
 }
 
 /** What the fallback has counted of one context. */
@@ -68,9 +94,9 @@ export class FallbackContext {
   bytesSquared = 0;
   young = 0;
   old = 0;
-  #gcCycles = new CellTable();
-  #bytes = new CellTable();
-  #ms = new CellTable();
+  #gcCycles = new CellTable(cycles);
+  #bytes = new CellTable(octaves);
+  #ms = new CellTable(octaves);
   #groups: [number, number][] = Array.from({ length: COHORT_GROUPS }, () => [0, 0]);
 
   constructor(frames: readonly RawFrame[], level: AttributionLevel, folded: 0 | 1 | 2) {
@@ -89,12 +115,8 @@ export class FallbackContext {
 
   addLife(life: Life, weight: number, cohort: number): void {
     this.#gcCycles.add(life.gcCycles, weight);
-    for (const [table, [low, high]] of [
-      [this.#bytes, life.bytes],
-      [this.#ms, life.ms],
-    ] as const) {
-      table.add([bucket(low, Math.floor), high === null ? null : bucket(high, Math.ceil)], weight);
-    }
+    this.#bytes.add(life.bytes, weight);
+    this.#ms.add(life.ms, weight);
     const [low, high] = life.gcCycles;
     const group = this.#groups[groupOf(cohort)]!;
     group[0] += weight;

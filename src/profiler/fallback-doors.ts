@@ -52,10 +52,25 @@ function pprofDoor(): SamplerDoor | null {
 function loadPprof(): Pprof | null {
   for (const from of [import.meta.url, `${process.cwd()}/index.js`]) {
     try {
-      return createRequire(from)('@datadog/pprof') as Pprof;
+      return requireAside(createRequire(from), '@datadog/pprof') as Pprof;
     } catch {
       // Not installed there, or its addon does not load on this Node.
     }
   }
   return null;
+}
+
+/**
+ * Loads a package without leaving its modules to whoever requires it next: pprof remembers in a module that its sampler
+ * runs, and would refuse the app's own start. (V8 has one sampler for both. Addons stay: not each can be loaded twice.)
+ */
+function requireAside(require: NodeJS.Require, name: string): unknown {
+  const before = new Set(Object.keys(require.cache));
+  try {
+    return require(name);
+  } finally {
+    for (const file of Object.keys(require.cache)) {
+      if (!before.has(file) && !file.endsWith('.node')) delete require.cache[file];
+    }
+  }
 }

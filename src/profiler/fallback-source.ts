@@ -1,7 +1,16 @@
 import type { Session } from 'node:inspector';
 import { createRequire } from 'node:module';
 import { threadId } from 'node:worker_threads';
-import { type Clock, mathRandom, type Random, seededRandom, systemClock, warnOnce } from '../base/index.js';
+import {
+  type Clock,
+  mathRandom,
+  ownClock,
+  type Random,
+  seededRandom,
+  startTimer,
+  stopTimer,
+  warnOnce,
+} from '../base/index.js';
 import type {
   AttributionLevel,
   ContextAggregate,
@@ -21,6 +30,8 @@ const STEPS_TO_FIRST_GC = 100;
 const SHORTEST_PERIOD_MS = 1000;
 const PERIOD_WITHOUT_BUDGET_MS = 100;
 const LONGEST_PERIOD_MS = 60_000;
+/** Epochs and windows listed: of more, which only a long series of restarts makes, the oldest two become one. */
+const MOST_LISTED = 256;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -52,6 +63,8 @@ export class FallbackSource implements SampleSource {
   #weights = new SampleWeights(1);
   #contexts = new FallbackContexts(0);
   #watched = new Map<number, Watched>();
+  /** Of the last poll: the ids of V8's live samples, and their bytes. */
+  #alive: ReadonlyMap<number, number> = new Map();
   #level: AttributionLevel = 'off';
   #epochs: Mutable<EpochAggregate>[] = [];
   #windows: Mutable<WindowAggregate>[] = [];
@@ -65,7 +78,7 @@ export class FallbackSource implements SampleSource {
   #startedAtUnixMs = 0;
   #lastRead: ClockReading = { gcCycles: 0, markCompacts: 0, bytes: 0, ms: 0 };
 
-  constructor(door: SamplerDoor, session: Session, clock: Clock = systemClock) {
+  constructor(door: SamplerDoor, session: Session, clock: Clock = ownClock) {
     this.engine = door.engine;
     this.#door = door;
     this.#session = session;
@@ -104,7 +117,10 @@ export class FallbackSource implements SampleSource {
     const now = this.#gcClock.read();
     Object.assign(this.#windows.at(-1)!, { endMs: now.ms, endGcCycle: now.gcCycles });
     this.#windows.push({ level, startMs: now.ms, endMs: null, startGcCycle: now.gcCycles, endGcCycle: null });
-    if (this.#windows.length > 256) this.#windows.splice(0, 1);
+    if (this.#windows.length > MOST_LISTED) {
+      const { startMs, startGcCycle } = this.#windows.shift()!;
+      Object.assign(this.#windows[0]!, { startMs, startGcCycle });
+    }
     this.#level = level;
   }
 
@@ -194,7 +210,8 @@ export class FallbackSource implements SampleSource {
   #beginEpoch(reason: EpochAggregate['reason'], intervalBytes: number): void {
     const last = this.#epochs.at(-1);
     const now = this.#gcClock!.read();
-    this.#door.start(intervalBytes, this.#options!.stackDepth);
+    // One that is adopted runs already, and is not ours to stop or start.
+    if (reason !== 'adopted') this.#door.start(intervalBytes, this.#options!.stackDepth);
     if (last !== undefined) {
       // V8 forgets its samples: what lived is censored, never again looked for.
       Object.assign(last, { endMs: now.ms, samples: this.#lastOrdinal, censored: this.#watched.size });
@@ -206,9 +223,8 @@ export class FallbackSource implements SampleSource {
       this.#lastOrdinal = 0;
     }
     this.#weights = new SampleWeights(intervalBytes);
-    const index = this.#epochs.length;
     this.#epochs.push({
-      index,
+      index: last === undefined ? 0 : last.index + 1,
       reason,
       intervalBytes,
       startMs: now.ms,
@@ -216,6 +232,15 @@ export class FallbackSource implements SampleSource {
       samples: 0,
       censored: 0,
     });
+    if (this.#epochs.length > MOST_LISTED) this.#mergeOldestEpochs();
+  }
+
+  #mergeOldestEpochs(): void {
+    const { startMs, samples, censored } = this.#epochs.shift()!;
+    const first = this.#epochs[0]!;
+    first.startMs = startMs;
+    first.samples += samples;
+    first.censored += censored;
   }
 
   /** Looks at V8's samples and takes in deaths. @returns null when there was nothing to look at. */
@@ -226,10 +251,12 @@ export class FallbackSource implements SampleSource {
       this.#restart();
       return null;
     }
+    if (this.#sawRestart(poll)) this.#beginEpoch('adopted', this.#epochs.at(-1)!.intervalBytes);
     const now = this.#gcClock!.read();
     this.#pauses = this.#gcClock!.pauses();
-    const alive = new Set<number>();
-    for (const { ordinal } of poll.samples) alive.add(ordinal);
+    const alive = new Map<number, number>();
+    for (const { ordinal, scaledBytes } of poll.samples) alive.set(ordinal, scaledBytes);
+    this.#alive = alive;
     for (const [ordinal, watched] of this.#watched) {
       if (alive.has(ordinal)) watched.lastSeen = now;
       else {
@@ -251,6 +278,14 @@ export class FallbackSource implements SampleSource {
     else context.young += weight;
   }
 
+  /** Whether somebody stopped V8's sampler and started it between two polls: an id then names another object. */
+  #sawRestart({ samples }: Poll): boolean {
+    // Each look sees all that lives: what had an id by then was in it.
+    return samples.some(
+      ({ ordinal, scaledBytes }) => ordinal <= this.#lastOrdinal && this.#alive.get(ordinal) !== scaledBytes,
+    );
+  }
+
   /** Somebody stopped V8's sampler: start anew, once a poll. */
   #restart(): void {
     try {
@@ -267,10 +302,26 @@ export class FallbackSource implements SampleSource {
   }
 
   #turnOff(): void {
-    clearTimeout(this.#timer);
-    this.#gcClock?.stop();
+    stopTimer(this.#timer);
+    const gcClock = this.#gcClock;
     this.#gcClock = undefined;
     this.#session.disconnect();
+    gcClock?.stop();
+  }
+
+  /** What a timer throws would end the app: sampling ends instead, with what was counted so far. */
+  #giveUp(error: Error): void {
+    for (const end of [() => this.#turnOff(), () => this.#door.stop()]) {
+      try {
+        end();
+      } catch {
+        // Whatever was wrong before may still be.
+      }
+    }
+    warnOnce(
+      'ROLP_SAMPLER_LOST',
+      `the heap sampler was turned off, since a look at it failed: ${error.message}`,
+    );
   }
 
   #schedule(): void {
@@ -288,7 +339,14 @@ export class FallbackSource implements SampleSource {
   }
 
   #later(ms: number, step: () => void): void {
-    this.#timer = setTimeout(step, ms).unref();
+    const safely = (): void => {
+      try {
+        step();
+      } catch (error) {
+        this.#giveUp(error as Error);
+      }
+    };
+    this.#timer = startTimer(safely, ms);
   }
 
   #boundary(): void {
@@ -296,13 +354,13 @@ export class FallbackSource implements SampleSource {
       if (this.#gcClock !== undefined) this.#schedule();
       return;
     }
-    const boundary = { ordinal: this.#lastOrdinal, at: this.#lastRead, epoch: this.#epochs.length };
+    const boundary = { ordinal: this.#lastOrdinal, at: this.#lastRead, epoch: this.#epochs.at(-1)!.index };
     this.#later(STEP_MS, () => this.#births(boundary));
   }
 
   #births(boundary: { ordinal: number; at: ClockReading; epoch: number }): void {
     const poll = this.#poll();
-    const lost = poll === null || boundary.epoch !== this.#epochs.length;
+    const lost = poll === null || boundary.epoch !== this.#epochs.at(-1)!.index;
     if (this.#gcClock === undefined) return;
     if (lost || this.#lastRead.gcCycles !== boundary.at.gcCycles) {
       this.#schedule();
