@@ -2,6 +2,7 @@ import { dirname, isAbsolute, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RawFrame } from './aggregates.js';
 import { frameFilter } from './frame-filter.js';
+import { Memo } from './memo.js';
 import { Packages, pathBelow } from './packages.js';
 import type { ProfileFrame } from './profile.js';
 import { SourceMaps } from './source-maps.js';
@@ -14,6 +15,9 @@ const ROLP_ROOT = dirname(dirname(fileURLToPath(import.meta.url))) + sep;
  * other packages included. The heap and the cache are no such work: they run for the app, and call it back.
  */
 export const OWN_WORK = '(rolp)';
+/** Frames and scripts remembered: what an app's profiles show is a fraction of them, what it compiles may have no end. */
+const MOST_FRAMES = 16_384;
+const MOST_SCRIPTS = 4096;
 const OWN_WORK_FOLDERS = ['profiler', 'report', 'register', 'cli'].map((folder) => ROLP_ROOT + folder + sep);
 
 export interface FrameOptions {
@@ -35,7 +39,7 @@ export interface ResolvedFrame {
   readonly hiddenAs: string | null;
 }
 
-/** Turns V8's frames into those of a profile. Remembers every frame, file and package it has seen. */
+/** Turns V8's frames into those of a profile. Remembers the frames, files and packages seen last. */
 export interface FrameResolver {
   resolve(frame: RawFrame): ResolvedFrame;
   /** Whether what it has called is profiling's own work (OWN_WORK), and need not be resolved. Cost: a look into a map. */
@@ -45,7 +49,7 @@ export interface FrameResolver {
 /**
  * Makes the resolver of this process: applies source maps, names files by their package (`name@version/path`;
  * the app's own files by their path in its package) and applies the filters. Reads source files, maps and
- * package.json files, synchronously, each once.
+ * package.json files, synchronously, as a rule each once.
  */
 export function createFrameResolver(options: FrameOptions = {}): FrameResolver {
   const directory = options.directory ?? process.cwd();
@@ -53,8 +57,8 @@ export function createFrameResolver(options: FrameOptions = {}): FrameResolver {
   const isShown = frameFilter(include, options.exclude ?? [], directory);
   const maps = new SourceMaps();
   const names = new FileNames(options.mainFile ?? process.argv[1] ?? `${directory}/index.js`);
-  const seen = new Map<string, ResolvedFrame>();
-  const scripts = new Map<string, Script>();
+  const seen = new Memo<ResolvedFrame>(MOST_FRAMES);
+  const scripts = new Memo<Script>(MOST_SCRIPTS);
   const showsOwn = include.includes('rolp');
 
   function scriptAt(url: string): Script {

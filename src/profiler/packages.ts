@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { Memo } from './memo.js';
+
+const MOST_DIRECTORIES = 4096;
 
 /** The package that a file belongs to. */
 export interface PackageOf {
@@ -10,10 +13,10 @@ export interface PackageOf {
 
 /**
  * Finds the package of a file: the nearest package.json upwards that has a name, or the first one there is
- * when none has. Directories are remembered, so that a profile costs one look per directory.
+ * when none has. Directories seen last are remembered, so that a profile costs one look per directory.
  */
 export class Packages {
-  readonly #byDirectory = new Map<string, PackageOf | null>();
+  readonly #byDirectory = new Memo<PackageOf | null>(MOST_DIRECTORIES);
 
   /** @returns `null` for a file outside any package. */
   of(file: string): PackageOf | null {

@@ -1,12 +1,9 @@
+import { Buffer } from 'node:buffer';
 import { readFileSync, statSync } from 'node:fs';
 import { findSourceMap } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import {
-  LEAST_UPPER_BOUND,
-  originalPositionFor,
-  type SourceMapInput,
-  TraceMap,
-} from '@jridgewell/trace-mapping';
+import { fileURLToPath, pathToFileURL, URL } from 'node:url';
+import { type SourceMapInput, TraceMap } from '@jridgewell/trace-mapping';
+import { Mappings } from './mappings.js';
 
 /** A position in the source a user wrote; line and column 1-based. */
 export interface SourcePosition {
@@ -16,80 +13,142 @@ export interface SourcePosition {
   readonly column: number;
 }
 
-/** Files and maps beyond this are not read: decoding them would stall the app in which the profile is made. */
+/** Files and maps beyond this are not read: that would stall the app in which the profile is made. */
 const MAX_BYTES = 16 * 1024 * 1024;
-const MAPPING_URL = /^\/\/[#@]\s*sourceMappingURL=(\S+)\s*$/gm;
+/** Mappings kept, in characters, whatever the number of maps; but always those of the file asked for last. */
+const MOST_KEPT_CHARS = 8 * 1024 * 1024;
+/** Files kept, most of which have no map. */
+const MOST_KEPT_FILES = 4096;
+const MAPPING_URL = /^\/\/[#@]\s*sourceMappingURL=(\S+)\s*$/;
+const MAPPING_WORD = 'sourceMappingURL=';
+
+/** What is kept of a map: neither names nor the sources' texts, which are most of its file. */
+interface KeptMap {
+  readonly mappings: Mappings;
+  /** Paths and URLs. */
+  readonly sources: readonly (string | null)[];
+}
 
 /**
  * Finds where code was written from where V8 runs it: by the maps that Node holds (for code that a loader
- * compiled on the fly), else by the map that the file on disk names. Each file is looked at once in the life of
- * this object; a file that cannot be read has no map.
+ * compiled on the fly), else by the map that the file on disk names. A file that cannot be read has no map.
+ *
+ * Cost: reading a file and its map, some ms a MB, each time that one is asked for that is not kept. Those used last are
+ * kept, up to 8 MiB of mappings and 4096 files.
  */
 export class SourceMaps {
-  readonly #maps = new Map<string, TraceMap | null>();
+  readonly #mostChars: number;
+  /** Those used last come last. */
+  readonly #maps = new Map<string, KeptMap | null>();
+  #chars = 0;
+
+  constructor(mostChars: number = MOST_KEPT_CHARS) {
+    this.#mostChars = mostChars;
+  }
+
+  /** Characters of mappings that are kept. */
+  get keptChars(): number {
+    return this.#chars;
+  }
 
   /**
    * @param path absolute path of the file that ran.
    * @returns `null` where there is no map or it says nothing of this position.
    */
   originalOf(path: string, line: number, column: number): SourcePosition | null {
+    const map = this.#mapOf(path);
+    if (map === null || line < 1) return null;
+    const found = map.mappings.find(line - 1, Math.max(0, column - 1));
+    const source = found === null ? null : map.sources[found.source];
+    if (found === null || source == null) return null;
+    return { source: asPath(source), line: found.line + 1, column: found.column + 1 };
+  }
+
+  #mapOf(path: string): KeptMap | null {
     let map = this.#maps.get(path);
     if (map === undefined) {
       map = heldByNode(path) ?? namedByFile(path);
-      this.#maps.set(path, map);
+      this.#chars += map?.mappings.chars ?? 0;
+    } else this.#maps.delete(path);
+    this.#maps.set(path, map);
+    this.#trim();
+    return map;
+  }
+
+  #trim(): void {
+    for (const [path, map] of this.#maps) {
+      const isFull = this.#chars > this.#mostChars || this.#maps.size > MOST_KEPT_FILES;
+      if (!isFull || this.#maps.size === 1) return;
+      this.#maps.delete(path);
+      this.#chars -= map?.mappings.chars ?? 0;
     }
-    if (map === null || line < 1) return null;
-    const needle = { line, column: Math.max(0, column - 1) };
-    let found = originalPositionFor(map, needle);
-    if (found.source === null) found = originalPositionFor(map, { ...needle, bias: LEAST_UPPER_BOUND });
-    if (found.source === null || found.line === null) return null;
-    return { source: asPath(found.source), line: found.line, column: (found.column ?? 0) + 1 };
   }
 }
 
-function heldByNode(path: string): TraceMap | null {
-  const held = findSourceMap(path) ?? findSourceMap(pathToFileURL(path).href);
-  if (held === undefined) return null;
-  return trace(held.payload as unknown as SourceMapInput, pathToFileURL(path).href);
+function heldByNode(path: string): KeptMap | null {
+  const url = pathToFileURL(path).href;
+  const held = findSourceMap(path) ?? findSourceMap(url);
+  return held === undefined ? null : keep(held.payload, url);
 }
 
-function namedByFile(path: string): TraceMap | null {
+function namedByFile(path: string): KeptMap | null {
   const code = readSmall(path);
-  if (code === null) return null;
-  let name: string | undefined;
-  for (const match of code.matchAll(MAPPING_URL)) name = match[1];
-  if (name === undefined) return null;
+  const name = code === null ? null : nameOfMap(code);
+  if (name === null) return null;
+  const url = pathToFileURL(path);
   if (name.startsWith('data:')) {
     const comma = name.indexOf(',');
     const text = name.slice(comma + 1);
-    const json = name.slice(0, comma).endsWith(';base64')
-      ? Buffer.from(text, 'base64').toString()
-      : decodeURIComponent(text);
-    return trace(json, pathToFileURL(path).href);
+    return parse(name.slice(0, comma).endsWith(';base64') ? Buffer.from(text, 'base64') : text, url.href);
   }
   let mapUrl: URL;
   try {
-    mapUrl = new URL(name, pathToFileURL(path));
+    mapUrl = new URL(name, url);
   } catch {
     return null;
   }
   if (mapUrl.protocol !== 'file:') return null;
   const json = readSmall(fileURLToPath(mapUrl));
-  return json === null ? null : trace(json, mapUrl.href);
+  return json === null ? null : parse(json, mapUrl.href);
+}
+
+/** What the last line that names a map calls it: in bytes, since the code is read for nothing else. */
+function nameOfMap(code: Buffer): string | null {
+  for (let at = code.lastIndexOf(MAPPING_WORD); at > 0; at = code.lastIndexOf(MAPPING_WORD, at - 1)) {
+    const begin = code.lastIndexOf('\n', at) + 1;
+    const end = code.indexOf('\n', at);
+    // The word within a line of code, which may be a bundle.
+    if (at - begin > 16) continue;
+    const match = MAPPING_URL.exec(code.toString('utf8', begin, end < 0 ? code.length : end));
+    if (match !== null) return match[1]!;
+  }
+  return null;
 }
 
 // What cannot be read or parsed is another tool's output: the position in the running file stands then.
-function readSmall(path: string): string | null {
+function readSmall(path: string): Buffer | null {
   try {
-    return statSync(path).size > MAX_BYTES ? null : readFileSync(path, 'utf8');
+    return statSync(path).size > MAX_BYTES ? null : readFileSync(path);
   } catch {
     return null;
   }
 }
 
-function trace(map: SourceMapInput, url: string): TraceMap | null {
+function parse(json: Buffer | string, url: string): KeptMap | null {
   try {
-    return new TraceMap(map, url);
+    return keep(JSON.parse(typeof json === 'string' ? decodeURIComponent(json) : json.toString()), url);
+  } catch {
+    return null;
+  }
+}
+
+function keep(payload: unknown, url: string): KeptMap | null {
+  try {
+    const { mappings, sources, sourceRoot } = payload as Record<string, unknown>;
+    if (typeof mappings !== 'string') return null;
+    // Only to resolve the sources' names.
+    const names = { version: 3, mappings: '', names: [], sources, sourceRoot } as SourceMapInput;
+    return { mappings: new Mappings(mappings), sources: new TraceMap(names, url).resolvedSources };
   } catch {
     return null;
   }
