@@ -18,6 +18,7 @@ import {
   FRAGMENTED,
   HUMONGOUS,
   HUMONGOUS_REST,
+  NONE,
   OPEN,
   PIN_MASK,
   RETIRED,
@@ -233,6 +234,30 @@ export class HeapCore {
     if (channels.free.hasSubscribers) {
       channels.free.publish({ heap: this.config.name, region, generation: generations.id(g), whole });
     }
+  }
+
+  /**
+   * Gives all regions of the fixed generation `g` back, which has no allocation region any more. No ref leads into them,
+   * so that there is nothing to sweep.
+   *
+   * @returns the bytes that were placed in them.
+   */
+  freeFixed(g: number): number {
+    const { space, generations, config } = this;
+    const first = generations.head[g]!;
+    if (config.debug) for (let r = first; r !== NONE; r = space.next[r]!) this.#poisonRegion(r);
+    // Listed before: who is told may allocate.
+    const freed: number[] = [];
+    if (channels.free.hasSubscribers) for (let r = first; r !== NONE; r = space.next[r]!) freed.push(r);
+    generations.regionsReleased[g]! += generations.regions[g]!;
+    generations.head[g] = NONE;
+    generations.tail[g] = NONE;
+    generations.regions[g] = 0;
+    const units = space.giveList(first, this.cycle);
+    for (const region of freed) {
+      channels.free.publish({ heap: config.name, region, generation: generations.id(g), whole: false });
+    }
+    return units * this.memory.unitBytes;
   }
 
   /** In debug mode, poisons a dead block, unless a pin promises its bytes to someone. */

@@ -276,6 +276,32 @@ export class RegionSpace {
     if (slab.usedRegions === 0) slab.emptySinceCycle = cycle;
   }
 
+  /**
+   * Returns all regions of a list, of which `first` is the first, to the free; whoever has the list must end it. One loop
+   * that calls nothing: so many at once come seldom, in code that V8 has not compiled, and 600 regions given back by
+   * a few calls each stopped the program for 1.4 to 1.9 ms; so it is 0.2.
+   *
+   * @returns the units that were handed out in them.
+   */
+  giveList(first: number, cycle: number): number {
+    const { state, next, used } = this;
+    const slabs = this.#slabs;
+    const perSlab = this.#regionsPerSlab;
+    let count = 0;
+    let units = 0;
+    for (let region = first; region !== NONE; region = next[region]!) {
+      state[region] = FREE;
+      units += used[region]!;
+      const slab = slabs[(region / perSlab) | 0]!;
+      slab.usedRegions--;
+      if (slab.usedRegions === 0) slab.emptySinceCycle = cycle;
+      count++;
+    }
+    this.memory.epoch[0]! += count;
+    this.freeCount += count;
+    return units;
+  }
+
   /** Regions that the budget would still let grow, `keepBytes` of it left alone. */
   growableRegions(keepBytes: number): number {
     return Math.max(0, Math.floor((this.#budget.left - keepBytes) / this.regionBytes));

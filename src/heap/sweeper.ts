@@ -1,16 +1,7 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
 import { isHumongous, OWNER_SHIFT } from './layout.js';
-import {
-  CONDEMNED,
-  FIXED,
-  FRAGMENTED,
-  HAS_OWNED,
-  HUMONGOUS,
-  NONE,
-  PIN_MASK,
-  UNTOLD,
-} from './region-space.js';
+import { CONDEMNED, FRAGMENTED, HAS_OWNED, HUMONGOUS, NONE, PIN_MASK, UNTOLD } from './region-space.js';
 import type { Address, Ref } from './types.js';
 
 /** Blocks swept between two looks at the clock: some tens of microseconds, where a region's take a millisecond. */
@@ -37,7 +28,7 @@ export class Sweeper {
   }
 
   /**
-   * Releases all regions of generation `g`.
+   * Releases all regions of generation `g`; those of a fixed one, into which no ref leads, are free at once.
    *
    * @param ends the generation ends with it: its condemned regions must not be counted to its successor.
    * @param tell whether owners hear of their blocks.
@@ -45,31 +36,43 @@ export class Sweeper {
    */
   release(g: number, ends: boolean, tell: boolean): number {
     const core = this.#core;
-    const { space, generations } = core;
-    for (let r = generations.head[g]!; r !== NONE; r = space.next[r]!) {
-      if ((space.pins[r]! & PIN_MASK) !== 0) {
-        throw new Error(`generation ${generations.id(g)} has pinned blocks; unpin them before its release`);
-      }
-    }
+    const { generations } = core;
+    const isFixed = generations.isFixed(g);
+    if (!isFixed) this.#checkUnpinned(g);
     core.retire(g);
     core.retireDestination(g);
-    let regions = 0;
-    let bytes = 0;
-    for (let r = generations.head[g]!; r !== NONE; ) {
-      const next = space.next[r]!;
-      bytes += this.condemn(r, tell);
-      if (ends && space.state[r] === CONDEMNED) space.generation[r] = 0;
-      regions++;
-      r = next;
-    }
+    const before = generations.regionsReleased[g]!;
+    const bytes = isFixed ? core.freeFixed(g) : this.#condemnAll(g, ends, tell);
     generations.epoch[g]!++;
     if (channels.release.hasSubscribers) {
+      const regions = generations.regionsReleased[g]! - before;
       channels.release.publish({ heap: core.config.name, generation: generations.id(g), regions, bytes });
     }
     return bytes;
   }
 
-  /** Releases one retired region; see `release`. @returns the bytes of blocks that were live in it. */
+  #checkUnpinned(g: number): void {
+    const { space, generations } = this.#core;
+    for (let r = generations.head[g]!; r !== NONE; r = space.next[r]!) {
+      if ((space.pins[r]! & PIN_MASK) !== 0) {
+        throw new Error(`generation ${generations.id(g)} has pinned blocks; unpin them before its release`);
+      }
+    }
+  }
+
+  #condemnAll(g: number, ends: boolean, tell: boolean): number {
+    const { space, generations } = this.#core;
+    let bytes = 0;
+    for (let r = generations.head[g]!; r !== NONE; ) {
+      const next = space.next[r]!;
+      bytes += this.condemn(r, tell);
+      if (ends && space.state[r] === CONDEMNED) space.generation[r] = 0;
+      r = next;
+    }
+    return bytes;
+  }
+
+  /** Releases one retired region, not of a fixed generation; see `release`. @returns the bytes of blocks that were live in it. */
   condemn(region: number, tell: boolean): number {
     const core = this.#core;
     const { space, generations } = core;
@@ -79,11 +82,6 @@ export class Sweeper {
     if (!tell) space.pins[region]! |= UNTOLD;
     if (space.state[region] === HUMONGOUS) {
       this.#endHumongous((region << space.regionShift) as Address);
-      core.freeRegion(region, false);
-      return bytes;
-    }
-    // No ref leads into it: there is nothing to sweep.
-    if (space.state[region] === FIXED) {
       core.freeRegion(region, false);
       return bytes;
     }

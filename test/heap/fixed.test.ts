@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Random, seededRandom } from '../../src/base/index.js';
@@ -104,6 +105,60 @@ describe('fixed generations', () => {
     expect(after.used).toBe(before);
     expect(() => heap.place(8, batch)).toThrow('no generation');
     heap.verify();
+  });
+
+  it('make room at once for as much as lay in them, whatever regions lie among theirs', () => {
+    const heap = small({ maxBytes: 128 * 1024, debug: false });
+    const [first, second] = [heap.newGeneration({ fixed: true }), heap.newGeneration({ fixed: true })];
+    const place = (into: Generation): void => void heap.place(300, into);
+    expect(() => {
+      for (;;) [first, second].forEach(place);
+    }).toThrow(HeapFullError);
+    const { regions } = statsOf(heap, first);
+    heap.releaseGeneration(first);
+    const third = heap.newGeneration({ fixed: true });
+    heap.onPressure(() => expect.fail('nothing need be evicted'));
+    while (statsOf(heap, third).regions < regions) place(third);
+    heap.verify();
+    expect(statsOf(heap, second).regions).toBeGreaterThan(10);
+  });
+
+  it('tell subscribers of each region that is free again, once their counts are right', () => {
+    const heap = small();
+    const batch = heap.newGeneration({ fixed: true });
+    for (let i = 0; i < 20; i++) heap.place(300, batch);
+    const { regions, liveBytes } = statsOf(heap, batch);
+    const freed = new Set<unknown>();
+    const released: unknown[] = [];
+    const onFree = (message: unknown): void => {
+      const { region, generation } = message as { region: number; generation: number };
+      expect(generation).toBe(batch);
+      expect(heap.bytes.live).toBe(0);
+      freed.add(region);
+    };
+    const onRelease = (message: unknown): unknown => released.push(message);
+    subscribe('rolp:region:free', onFree);
+    subscribe('rolp:generation:release', onRelease);
+    heap.releaseGeneration(batch);
+    unsubscribe('rolp:region:free', onFree);
+    unsubscribe('rolp:generation:release', onRelease);
+    expect(freed.size).toBe(regions);
+    expect(released).toEqual([expect.objectContaining({ generation: batch, regions, bytes: liveBytes })]);
+  });
+
+  it('leave empty slabs to be used again for some cycles, then give them back', () => {
+    const heap = small({ shrinkAfterCycles: 4, cycleBytes: 4096 });
+    const batch = heap.newGeneration({ fixed: true });
+    for (let i = 0; i < 300; i++) heap.place(300, batch);
+    const { committed } = heap.bytes;
+    heap.releaseGeneration(batch);
+    const passCycles = (count: number): void => {
+      for (const end = heap.cycle + count; heap.cycle < end; ) heap.free(heap.allocate(100));
+    };
+    passCycles(2);
+    expect(heap.bytes.committed).toBeGreaterThanOrEqual(committed);
+    passCycles(6);
+    expect(heap.bytes.committed).toBeLessThan(committed - 70_000);
   });
 
   it('go on after a release with `keep`', () => {
@@ -383,10 +438,20 @@ class MixedHeap {
     if (generation === undefined) return;
     const before = this.heap.stats();
     const { regions } = before.generations.find((stats) => stats.generation === generation)!;
+    const [epoch] = this.heap.memory.epoch;
     this.heap.releaseGeneration(generation, { keep });
-    const freed = this.heap.stats().regions.free - before.regions.free;
+    const after = this.heap.stats();
+    const freed = after.regions.free - before.regions.free;
     // What was condemned otherwise may have been swept with it.
     if (freed < regions) throw new Error(`${freed} of ${regions} regions are free after the release`);
+    if (before.bytes.used - after.bytes.used < regions * this.heap.regionBytes)
+      throw new Error('memory is still in use');
+    const counted = after.totals.regionsReleased - before.totals.regionsReleased;
+    if (counted !== regions) throw new Error(`${counted} of ${regions} regions are counted as released`);
+    if (after.totals.bytesAllocated !== before.totals.bytesAllocated)
+      throw new Error('bytes allocated are forgotten');
+    // Who keeps an address looks at this count.
+    if (this.heap.memory.epoch[0]! - epoch! < regions) throw new Error('the release is not in the epoch');
     for (const { address } of this.#batches.get(generation)!) this.#wasPlaced.add(address);
     if (keep) this.#batches.set(generation, []);
     else this.#batches.delete(generation);
