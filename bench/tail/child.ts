@@ -173,6 +173,7 @@ class Run {
       rssMb: round(memory.rss / 1e6),
       heapUsedMb: round(memory.heapUsed / 1e6),
       offHeapUsedMb: round(offHeap.used / 1e6),
+      offHeapPeakMb: round((offHeap.peak ?? offHeap.used) / 1e6),
       offHeapCommittedMb: round(offHeap.committed / 1e6),
     });
     const enough = now - this.#windowStart >= SHORTEST_WINDOW_MS;

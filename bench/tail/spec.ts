@@ -38,6 +38,8 @@ export interface Sample {
   readonly rssMb: number;
   readonly heapUsedMb: number;
   readonly offHeapUsedMb: number;
+  /** The most in use since the last sample; of an engine that keeps no count of it, what is in use now. */
+  readonly offHeapPeakMb: number;
   readonly offHeapCommittedMb: number;
 }
 

@@ -217,8 +217,9 @@ function pausedMs(results: readonly ProcessResult[], pauses: readonly number[]):
   return pauses.reduce((sum, ms) => sum + ms, 0) / seconds;
 }
 
+/** The sample with which measuring began tells the warm-up's peak. */
 function peakOffHeapMb({ samples }: ProcessResult): number {
-  return Math.max(...samples.map((sample) => sample.offHeapUsedMb));
+  return Math.max(...samples.filter(({ atMs }) => atMs > 0).map((sample) => sample.offHeapPeakMb));
 }
 
 /** A table in plain text. */

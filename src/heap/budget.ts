@@ -7,8 +7,12 @@ const FADE = 1 / 16;
 export class Budget {
   readonly max: number;
   committed: number = 0;
+  /** The most of `used` since the heap was made, or `resetPeak`. */
+  peakUsed: number = 0;
   #reserved: number = 0;
   #kept: number = 0;
+  /** Of `committed`, bytes of free regions. */
+  #free: number = 0;
 
   constructor(max: number) {
     this.max = max;
@@ -16,6 +20,43 @@ export class Budget {
 
   get left(): number {
     return this.max - this.committed;
+  }
+
+  /** Of `committed`, all but free regions. */
+  get used(): number {
+    return this.committed - this.#free;
+  }
+
+  resetPeak(): void {
+    this.peakUsed = this.used;
+  }
+
+  #notePeak(): void {
+    const { used } = this;
+    if (used > this.peakUsed) this.peakUsed = used;
+  }
+
+  /** Takes `bytes`, which must be left, for regions that are free. */
+  takeFree(bytes: number): void {
+    this.committed += bytes;
+    this.#free += bytes;
+  }
+
+  /** Gives `bytes` of free regions back. */
+  giveFree(bytes: number): void {
+    this.committed -= bytes;
+    this.#free -= bytes;
+  }
+
+  /** Of the free regions, `bytes` come into use. */
+  use(bytes: number): void {
+    this.#free -= bytes;
+    this.#notePeak();
+  }
+
+  /** Regions of `bytes` are free again. */
+  unuse(bytes: number): void {
+    this.#free += bytes;
   }
 
   /** Of `committed`, what owners reserved for their own tables. */
@@ -35,6 +76,7 @@ export class Budget {
   take(bytes: number): boolean {
     if (bytes > this.left) return false;
     this.committed += bytes;
+    this.#notePeak();
     return true;
   }
 
@@ -46,6 +88,7 @@ export class Budget {
   reserve(bytes: number): void {
     this.committed += bytes;
     this.#reserved += bytes;
+    this.#notePeak();
     this.#kept = Math.max(0, this.#kept - bytes);
   }
 

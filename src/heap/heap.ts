@@ -404,11 +404,17 @@ export class GenerationalHeap extends BlockHeap {
 
   /**
    * What the heap holds, in bytes. `committed`: memory held now, tables and reservations included; `used`: of
-   * it, all but free regions; `live`: in live blocks, headers included; `free`: `max` less `used`.
+   * it, all but free regions; `peakUsed`: the most of that since the heap was made, or `resetPeakUsed()`, however short the
+   * moment; `live`: in live blocks, headers included; `free`: `max` less `used`.
    * Cost: O(regions).
    */
   get bytes(): HeapBytes {
     return heapBytes(this.core);
+  }
+
+  /** Counts `bytes.peakUsed` anew, from what is used now. */
+  resetPeakUsed(): void {
+    this.core.budget.resetPeak();
   }
 
   /** `bytes.committed`, at no cost. Never above `maxBytes`. */

@@ -263,6 +263,7 @@ export class RegionSpace {
     this.epoch[region]!++;
     slab.usedRegions++;
     this.freeCount--;
+    this.#budget.use(this.regionBytes);
   }
 
   /** Returns a region, which must be in no list, to the free. */
@@ -271,6 +272,7 @@ export class RegionSpace {
     this.trip[region] = NEVER;
     this.memory.epoch[0]!++;
     this.freeCount++;
+    this.#budget.unuse(this.regionBytes);
     const slab = this.#slabs[(region / this.#regionsPerSlab) | 0]!;
     slab.usedRegions--;
     if (slab.usedRegions === 0) slab.emptySinceCycle = cycle;
@@ -299,6 +301,7 @@ export class RegionSpace {
     }
     this.memory.epoch[0]! += count;
     this.freeCount += count;
+    this.#budget.unuse(count * this.regionBytes);
     return units;
   }
 
@@ -346,7 +349,7 @@ export class RegionSpace {
 
   #commit(slab: Slab, cycle: number): number {
     const bytes = slab.regions * this.regionBytes;
-    this.#budget.take(bytes);
+    this.#budget.takeFree(bytes);
     slab.committed = true;
     slab.emptySinceCycle = cycle;
     const start = slab.first * this.#regionsPerSlab;
@@ -393,7 +396,7 @@ export class RegionSpace {
     slab.committed = false;
     if (this.#decommit !== undefined) this.#decommit(slab.bytes!.buffer, slab.bytes!.byteOffset, bytes);
     else this.#drop(slab);
-    this.#budget.give(bytes);
+    this.#budget.giveFree(bytes);
     this.slabsGivenBack++;
     return bytes;
   }

@@ -240,14 +240,8 @@ export class Room {
     budget.keep(budget.left);
   }
 
-  usedBytes(): number {
-    const { budget, space } = this.#core;
-    return budget.committed - space.freeCount * space.regionBytes;
-  }
-
   full(asked: number, what: string): HeapFullError {
-    const used = this.usedBytes();
-    const { max } = this.#core.budget;
+    const { used, max } = this.#core.budget;
     if (channels.full.hasSubscribers) {
       channels.full.publish({ heap: this.#core.config.name, asked, used, max });
     }

@@ -18,6 +18,7 @@ import type { Generation } from './types.js';
 export interface HeapBytes {
   readonly committed: number;
   readonly used: number;
+  readonly peakUsed: number;
   readonly live: number;
   readonly free: number;
   readonly max: number;
@@ -82,19 +83,13 @@ function holdsBlocks(state: number): boolean {
 }
 
 export function heapBytes(core: HeapCore): HeapBytes {
-  const { space } = core;
+  const { space, budget } = core;
+  const { committed, used, peakUsed, max } = budget;
   let live = 0;
   for (let r = 0; r < space.top; r++) {
     if (holdsBlocks(space.state[r]!)) live += usedUnits(core, r) - space.freed[r]!;
   }
-  const used = core.room.usedBytes();
-  return {
-    committed: core.budget.committed,
-    used,
-    live: live * core.memory.unitBytes,
-    free: core.budget.max - used,
-    max: core.budget.max,
-  };
+  return { committed, used, peakUsed, live: live * core.memory.unitBytes, free: max - used, max };
 }
 
 function generationStats(core: HeapCore, g: number): GenerationStats {

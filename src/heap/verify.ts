@@ -265,5 +265,8 @@ function checkBudget(core: HeapCore): void {
     spareArrays.bytes;
   const place = (): string => 'the budget';
   check(sum === budget.committed, place, `${budget.committed} bytes committed, ${sum} found`);
+  const used = budget.committed - space.freeCount * space.regionBytes;
+  check(used === budget.used, place, `${budget.used} bytes in use, ${used} found`);
+  check(budget.peakUsed >= used, place, `${used} bytes in use, ${budget.peakUsed} at most`);
   check(budget.committed <= budget.max, place, `${budget.committed} bytes committed of ${budget.max}`);
 }

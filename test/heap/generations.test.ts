@@ -509,6 +509,30 @@ describe('slabs', () => {
     expect(() => structuredClone(heap)).toThrow(/could not be cloned/);
   });
 
+  it('tell the most that was in use, however shortly: of regions, tables and reservations', () => {
+    const heap = small();
+    const batch = heap.newGeneration({ fixed: true });
+    const before = heap.bytes.used;
+    for (let i = 0; i < 100; i++) heap.place(300, batch);
+    const { used } = heap.bytes;
+    heap.releaseGeneration(batch);
+    expect(heap.bytes).toMatchObject({ used: before, peakUsed: used });
+    heap.resetPeakUsed();
+    expect(heap.bytes.peakUsed).toBe(before);
+    heap.reserve(5000);
+    heap.release(5000);
+    expect(heap.bytes).toMatchObject({ used: before, peakUsed: before + 5000 });
+    // The first block brings its region, and the first chunk of the handle table.
+    heap.resetPeakUsed();
+    heap.free(heap.allocate(400));
+    expect(heap.bytes.peakUsed).toBe(heap.bytes.used);
+    expect(heap.bytes.used).toBeGreaterThan(before + heap.regionBytes);
+    // Memory that is free is in use by no one: growing by a slab is no peak.
+    const { peakUsed, committed } = heap.bytes;
+    expect(committed).toBeGreaterThan(peakUsed);
+    heap.verify();
+  });
+
   it('count reservations in the budget', () => {
     const heap = small();
     const { committed } = heap.bytes;

@@ -34,6 +34,8 @@ export class HeapModel {
   full: number = 0;
   moves: number = 0;
   #reserved: number = 0;
+  #mostUsed: number = 0;
+  #checks: number = 0;
 
   constructor(options: HeapOptions, random: Random) {
     this.heap = new GenerationalHeap(options);
@@ -291,10 +293,25 @@ export class HeapModel {
     this.heap.verify();
     const { committed, max, live } = this.heap.bytes;
     if (committed > max) throw new Error(`${committed} bytes committed of ${max}`);
+    this.#checkPeak();
     let payload = 0;
     for (const block of this.blocks.values()) payload += block.byteLength;
     for (const block of this.owned.values()) payload += block.byteLength;
     if (live < payload) throw new Error(`${live} bytes live, ${payload} in blocks`);
+  }
+
+  /** The peak is the most that was ever seen in use, or what was used in between; from time to time counted anew. */
+  #checkPeak(): void {
+    const { used, peakUsed, committed } = this.heap.bytes;
+    this.#mostUsed = Math.max(this.#mostUsed, used);
+    if (peakUsed < this.#mostUsed)
+      throw new Error(`${this.#mostUsed} bytes were in use, ${peakUsed} at most`);
+    if (peakUsed > this.heap.maxBytes)
+      throw new Error(`${peakUsed} bytes in use at most, ${committed} committed`);
+    if (++this.#checks % 50 !== 0) return;
+    this.heap.resetPeakUsed();
+    this.#mostUsed = used;
+    if (this.heap.bytes.peakUsed !== used) throw new Error('the peak was not reset');
   }
 
   /** Frees everything and checks that nothing is left. */

@@ -116,6 +116,20 @@ function churnFixed(): Record<string, number> {
   return arena.stats();
 }
 
+describe('the bytes of an arena', () => {
+  it('tell the most that was in use between two looks, though a group came and went', () => {
+    const arena = new ArenaHeap(ARENA, MAX_BYTES);
+    const before = arena.offHeap().used;
+    const words = arena.openFixedWords();
+    for (let i = 0; i < 100; i++) words.allocate(100);
+    words.end();
+    const { used, peak } = arena.offHeap();
+    expect(peak).toBeGreaterThanOrEqual(before + 40_000);
+    expect(used).toBeLessThan(before + 40_000);
+    expect(arena.offHeap()).toMatchObject({ used, peak: used });
+  });
+});
+
 describe('a placement', () => {
   it('of a generation a group releases groups whole and copies nothing', () => {
     const stats = churn(ARENA_REFS);

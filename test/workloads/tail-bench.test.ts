@@ -14,7 +14,7 @@ import { disagreements, RunFolder } from '../../bench/tail/run.js';
 import { MOST_MINUTES } from '../../bench/tail/sizes.js';
 import type { ProcessResult } from '../../bench/tail/spec.js';
 import { quantile } from '../../bench/tail/statistics.js';
-import { autoBetween, figuresOf } from '../../bench/tail/summary.js';
+import { arenaAgainstSingle, autoBetween, figuresOf } from '../../bench/tail/summary.js';
 import { verdictsOf } from '../../bench/tail/verdicts.js';
 import type { Engine } from '../../workloads/common/index.js';
 
@@ -254,7 +254,7 @@ describe('what learning closes of the way from single to arena-refs', () => {
     const results = Object.entries(runs).map(([variant, bytesEvacuated]) => ({
       spec: { variant, phase: 'open' },
       engineStats: { bytesEvacuated, bytesAllocated: 1000 },
-      samples: [{ offHeapUsedMb: 100 }],
+      samples: [{ atMs: 1000, offHeapPeakMb: 100 }],
       pauses: [],
     }));
     return autoBetween(results as never).split('\n');
@@ -279,6 +279,19 @@ describe('what learning closes of the way from single to arena-refs', () => {
       '',
     ]);
     expect(all({ single: 500, auto: 100, arena: 0 })).toEqual([lines[4], '']);
+  });
+});
+
+describe('the peak of bytes in use', () => {
+  it('is that of the time measured, not of the warm-up', () => {
+    const run = (variant: string, ...peaks: number[]): unknown => ({
+      spec: { variant, phase: 'open', seconds: 2 },
+      engineStats: { bytesEvacuated: 0, bytesAllocated: 1000 },
+      samples: peaks.map((offHeapPeakMb, at) => ({ atMs: 1000 * (at - 1) - 0.01, offHeapPeakMb })),
+      pauses: [],
+    });
+    const runs = [run('arena', 900, 800, 70, 60), run('single', 100, 100, 100, 120)];
+    expect(arenaAgainstSingle(runs as never)).toContain('lower  peak bytes in use, MB: arena 70, single 120');
   });
 });
 

@@ -1,4 +1,11 @@
-import { type Engine, mixFloat, mixString, type OffHeapBytes, type StopWorkLog } from '../common/index.js';
+import {
+  type Engine,
+  mixFloat,
+  mixString,
+  type OffHeapBytes,
+  type StopWorkLog,
+  withOwnBytes,
+} from '../common/index.js';
 import { FIELDS, type Requests } from './requests.js';
 
 /** A whole row as it is answered: its fields' newest values and when the last of them was written. */
@@ -180,9 +187,8 @@ export class CassandraEngine<M extends MemtableInfo, T extends TableInfo> implem
   }
 
   offHeap(): OffHeapBytes {
-    const { committed, used } = this.#store.offHeap?.() ?? { committed: 0, used: 0 };
-    const cache = this.#cache.offHeapBytes;
-    return { committed: committed + cache, used: used + cache };
+    const store = this.#store.offHeap?.() ?? { committed: 0, used: 0 };
+    return withOwnBytes(store, this.#cache.offHeapBytes);
   }
 
   takeStopWork(): StopWorkLog | undefined {

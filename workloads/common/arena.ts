@@ -59,8 +59,9 @@ export class ArenaHeap {
   }
 
   offHeap(): OffHeapBytes {
-    const { committed, used } = this.heap.bytes;
-    return { committed, used };
+    const { committed, used, peakUsed } = this.heap.bytes;
+    this.heap.resetPeakUsed();
+    return { committed, used, peak: peakUsed };
   }
 
   /** rolp's own pauses since the last call. */

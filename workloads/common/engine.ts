@@ -4,6 +4,14 @@ export interface OffHeapBytes {
   readonly committed: number;
   /** Of these, bytes that hold data. */
   readonly used: number;
+  /** The most of `used` since the last look, however shortly, where the engine keeps count of it. */
+  readonly peak?: number;
+}
+
+/** `bytes`, and `own` more of each. */
+export function withOwnBytes({ committed, used, peak }: OffHeapBytes, own: number): OffHeapBytes {
+  const more = { committed: committed + own, used: used + own };
+  return peak === undefined ? more : { ...more, peak: peak + own };
 }
 
 /** Work that stops the application and that V8 knows nothing of: an evacuation step, an index resize, a poll. */
@@ -36,7 +44,7 @@ export interface Engine {
   apply(op: number): number;
   /** Lets go of everything. No operation may follow. */
   close(): void;
-  /** What lies outside V8's heap; absent where the engine has nothing there. */
+  /** What lies outside V8's heap. A look: the next one's peak is counted from here. Absent where the engine has nothing there. */
   offHeap?(): OffHeapBytes;
   /** The stop work since the last call; absent where the engine has none. */
   takeStopWork?(): StopWorkLog | undefined;

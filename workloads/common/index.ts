@@ -8,14 +8,15 @@ export { ArenaHeap, ArenaHome, type ArenaWords, type EndedGroup, type FixedWords
 export { PLACEMENTS } from './auto.js';
 export { mixFloat, mixInt, mixString } from './checksum.js';
 export { type Corpus, loadCorpus, loadPointers, type PointerGraph } from './corpus.js';
-export type {
-  Engine,
-  OffHeapBytes,
-  Prepared,
-  StopWork,
-  StopWorkLog,
-  Workload,
-  WorkloadOptions,
+export {
+  type Engine,
+  type OffHeapBytes,
+  type Prepared,
+  type StopWork,
+  type StopWorkLog,
+  type Workload,
+  type WorkloadOptions,
+  withOwnBytes,
 } from './engine.js';
 export { ARENA, ARENA_REFS, type Placement, SINGLE } from './placement.js';
 export { TypedWords, type ValueStore, type WordStore } from './words.js';

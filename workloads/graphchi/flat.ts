@@ -1,4 +1,10 @@
-import { mixFloat, type OffHeapBytes, type StopWorkLog, type ValueStore } from '../common/index.js';
+import {
+  mixFloat,
+  type OffHeapBytes,
+  type StopWorkLog,
+  type ValueStore,
+  withOwnBytes,
+} from '../common/index.js';
 import type { BatchStore } from './engine.js';
 import type { ShardedGraph } from './graph.js';
 import { DAMPING, type ProgramName } from './programs.js';
@@ -129,8 +135,7 @@ export class FlatBatches implements BatchStore {
 
   offHeap(): OffHeapBytes {
     const tables = 12 * this.#vertices.length + 4 * this.#edges.length;
-    const { committed, used } = this.#home.offHeap();
-    return { committed: committed + tables, used: used + tables };
+    return withOwnBytes(this.#home.offHeap(), tables);
   }
 
   takeStopWork(): StopWorkLog {

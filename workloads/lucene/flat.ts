@@ -1,4 +1,4 @@
-import type { OffHeapBytes, StopWorkLog, WordStore } from '../common/index.js';
+import { type OffHeapBytes, type StopWorkLog, type WordStore, withOwnBytes } from '../common/index.js';
 import { BUFFER_LEVEL, type IndexView, type Rewrite, type SegmentStore } from './engine.js';
 import { FlatRewrite, RewriteScratch } from './flat-rewrite.js';
 import { FlatSearch } from './flat-search.js';
@@ -102,9 +102,7 @@ export class FlatStore<W extends WordStore> implements SegmentStore<FlatSegment<
   close(): void {}
 
   offHeap(): OffHeapBytes {
-    const { committed, used } = this.#home.offHeap();
-    const own = this.#latest.byteLength;
-    return { committed: committed + own, used: used + own };
+    return withOwnBytes(this.#home.offHeap(), this.#latest.byteLength);
   }
 
   takeStopWork(): StopWorkLog {
