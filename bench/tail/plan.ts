@@ -1,5 +1,5 @@
 import type { BenchOptions } from './options.js';
-import { overheadSeconds, type RunSize, type Size, sizeOf } from './sizes.js';
+import { overheadSeconds, PLANNED_RATE, type RunSize, type Size, sizeOf } from './sizes.js';
 import type { ProcessSpec } from './spec.js';
 import { type BenchVariant, variantsOf, workloadNamed } from './variants.js';
 
@@ -106,9 +106,20 @@ export function openSpecs(group: Group, seed: number, rate: number, repeat: numb
     .filter(({ repeats }) => repeat < repeats)
     .map((variant) => ({
       ...spec(group, variant, seed, 'open', repeat),
+      warmupSeconds: warmupSeconds(group, rate),
       rate,
       burstSeconds: group.size.burstSeconds,
     }));
+}
+
+/**
+ * The warm-up lasts until the operations are served that the engine needs for it, but no longer than the window: at one
+ * rate the same operations in the same time in all variants. What begins later, as eviction from cassandra's row cache did,
+ * begins within the window, in code that V8 has not compiled.
+ */
+function warmupSeconds({ workload, size }: Group, rate: number): number {
+  const operations = workloadNamed(workload).warmUpOperations?.(size.heapMb) ?? 0;
+  return Math.max(size.warmupSeconds, Math.min(size.openSeconds, Math.ceil((10 * operations) / rate) / 10));
 }
 
 function spec(
@@ -149,8 +160,9 @@ export interface Cost {
 export function costOf(group: Group, rounds: number = Number.POSITIVE_INFINITY): Cost {
   const overhead = overheadSeconds(group.workload, group.size.heapMb);
   const specs = closedSpecs(group, 0);
+  const rate = group.rate ?? PLANNED_RATE;
   for (let repeat = 0; repeat < Math.min(rounds, mostRepeats([group])); repeat++) {
-    specs.push(...openSpecs(group, 0, 1, repeat));
+    specs.push(...openSpecs(group, 0, rate, repeat));
   }
   const seconds = specs.reduce((sum, one) => sum + measuredSeconds(one) + overhead, 0);
   return { processes: specs.length, seconds };

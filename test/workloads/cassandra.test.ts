@@ -7,6 +7,7 @@ import {
   BufferRowCache,
   CASSANDRA_VARIANTS,
   type CassandraEngine,
+  cassandra,
   FIELD_LENGTH,
   FIELDS,
   LibraryRowCache,
@@ -90,6 +91,21 @@ describe('the cassandra workload', () => {
       expect(new Set(sums).size, String(sums)).toBe(1);
     },
   );
+
+  it.each(['WI', 'WR'])('evicts rows by the end of its warm-up, not long before: %s', (mix) => {
+    const heapMb = 40;
+    const engine = cassandra.prepare({ heapMb, streamOps: 50_000, seed: 1, mix }).open('arena');
+    engine.load();
+    const warmUp = cassandra.warmUpOperations!(heapMb);
+    const evicted = (): boolean => engine.takeStopWork!()!.pauses.some(({ kind }) => kind === 'evict');
+    let op = 0;
+    while (!evicted() && op < warmUp) {
+      for (let i = 0; i < 100; i++) engine.apply(op++);
+    }
+    expect(op).toBeLessThan(0.9 * warmUp);
+    expect(op).toBeGreaterThan(0.25 * warmUp);
+    engine.close();
+  });
 
   it('draws the papers’ share of reads', () => {
     const shares = ['WI', 'WR', 'RI'].map((mix) => {

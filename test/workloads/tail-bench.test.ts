@@ -11,10 +11,11 @@ import { parseOptions } from '../../bench/tail/options.js';
 import { PauseRecorder } from '../../bench/tail/pauses.js';
 import { closedSpecs, costOf, groupsOf, openSpecs } from '../../bench/tail/plan.js';
 import { disagreements, RunFolder } from '../../bench/tail/run.js';
-import { MOST_MINUTES } from '../../bench/tail/sizes.js';
+import { MOST_MINUTES, sizeOf } from '../../bench/tail/sizes.js';
 import type { ProcessResult } from '../../bench/tail/spec.js';
 import { quantile } from '../../bench/tail/statistics.js';
 import { arenaAgainstSingle, autoBetween, figuresOf } from '../../bench/tail/summary.js';
+import { WORKLOADS } from '../../bench/tail/variants.js';
 import { verdictsOf } from '../../bench/tail/verdicts.js';
 import type { Engine } from '../../workloads/common/index.js';
 
@@ -58,6 +59,22 @@ describe('the bench’s options', () => {
       const seconds = groups.reduce((sum, group) => sum + costOf(group).seconds, 0);
       expect(seconds / 60, size).toBeLessThan(MOST_MINUTES[size]);
     }
+  });
+
+  it('warms all variants up by the same operations, as many as the engine needs, within bounds', () => {
+    const warmups = (rate: number, ...args: string[]): number[] => {
+      const [group] = groupsOf(options(...args), ['v20']);
+      return [...new Set(openSpecs(group!, 1, rate, 0).map((spec) => spec.warmupSeconds))];
+    };
+    const needed = WORKLOADS.find(({ name }) => name === 'cassandra')!.warmUpOperations!(400);
+    const [seconds, ...others] = warmups(50_000, 'cassandra', '--full');
+    expect(others).toEqual([]);
+    expect(seconds! * 50_000).toBeGreaterThanOrEqual(needed);
+    expect(seconds! * 50_000).toBeLessThan(needed + 0.1 * 50_000 + 1);
+    expect(warmups(1e9, 'cassandra', '--full')).toEqual([2]);
+    expect(warmups(10, 'cassandra', '--full')).toEqual([sizeOf('full', 'cassandra').openSeconds]);
+    expect(warmups(10, 'cassandra', '--full', '--seconds', '1')).toEqual([1]);
+    expect(warmups(10, 'lucene', '--full')).toEqual([2]);
   });
 
   it('plans five repeats, the least that decide anything, for all that a verdict compares', () => {

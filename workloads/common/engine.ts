@@ -84,4 +84,9 @@ export interface Workload {
   /** Variants whose answers are not those of the others: nothing kept, or another program altogether. */
   readonly incomparable: readonly string[];
   prepare(options: WorkloadOptions): Prepared;
+  /**
+   * Operations from the start until an engine of that size, whatever its variant, does no kind of work for the first time:
+   * its warm-up. Absent where loading brings it there.
+   */
+  warmUpOperations?(heapMb: number): number;
 }
