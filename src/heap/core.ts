@@ -129,6 +129,8 @@ export class HeapCore {
     generations.setTop(g, start);
     space.freed[region] = 0;
     space.epoch[region]!++;
+    // As if it had been freed: what is placed now lies over the headers that were in it, and may hold their refs.
+    this.memory.epoch[0]!++;
     space.bornCycle[region] = this.cycle;
     if (this.config.debug) this.#poisonRegion(region);
     return true;

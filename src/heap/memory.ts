@@ -19,8 +19,9 @@ export class SlabMemory {
   /** For what is not aligned to its size. */
   readonly view: DataView[] = [];
   /**
-   * Element 0 counts regions freed or released, element 1 those released and not yet swept. A block that moves or dies leaves a header of 0, so who
-   * keeps an address may use it while the count is the same and the block's ref stands in the header.
+   * Element 0 counts regions freed, released or begun anew, element 1 those released and not yet swept. A block that moves
+   * or dies leaves a header of 0, so who keeps an address may use it while the count is the same and the block's ref stands
+   * in the header.
    */
   readonly epoch: Int32Array = new Int32Array(2);
   /** log2 of the bytes of an address unit: 3, or more for heaps past 16 GiB. */

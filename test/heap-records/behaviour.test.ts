@@ -75,6 +75,19 @@ for (const compile of [true, false]) {
       expect(pool.size).toBe(100);
     });
 
+    it('finds a record gone whose region was begun anew, its ref in what lies there now', () => {
+      const heap = new GenerationalHeap({ maxBytes: 1 << 20, regionBytes: 1024, sampleBytes: 0 });
+      const pool = new Pool(defineRecord({ id: 'u32' }), { heap, compile });
+      const refs = Array.from({ length: 64 }, (_, id) => pool.create({ id }));
+      const start = heap.addressOf(refs[0]!);
+      const gone = pool.view(refs[10]!);
+      for (const ref of refs) pool.free(ref);
+      const view = heap.view(heap.allocate(480));
+      expect(heap.addressOf(heap.allocate(0)) - start).toBe(488 / heap.memory.unitBytes);
+      new Int32Array(view.buffer, view.byteOffset, 120).fill(gone.$ref);
+      expect(() => gone.id).toThrow(StaleRefError);
+    });
+
     it('reads right through a cursor whose record moved or grew', () => {
       const heap = new GenerationalHeap({ maxBytes: 1 << 20, regionBytes: 1024 });
       const pool = new Pool(User, { heap, compile });
