@@ -170,6 +170,70 @@ describe('maps', () => {
     expect(() => map.forEach(() => void map.set('other', 1))).toThrow(/changed while it was walked/);
   });
 
+  it('delete the right entries, though these move while `deleteWhere` asks', () => {
+    const heap = new GenerationalHeap({ maxBytes: 1 << 19, regionBytes: 1024, debug: true });
+    const map = createMap(heap, { keys: 'string', values: 'u32', generation: 1 });
+    for (let i = 0; i < 1000; i++) map.set(`k${i}`, i);
+    for (let i = 0; i < 1000; i += 2) map.delete(`k${i}`);
+    let asked = 0;
+    const deleted = map.deleteWhere((value) => {
+      // The entry in question and those to be deleted are copied elsewhere.
+      if (++asked === 250) heap.collectGeneration(1);
+      return value % 5 === 0 || asked === 250;
+    });
+    expect(heap.stats().totals.bytesEvacuated).toBeGreaterThan(0);
+    expect(map.size).toBe(500 - deleted);
+    let left = 0;
+    for (let i = 1; i < 1000; i += 2) if (map.has(`k${i}`)) left += i % 5 === 0 ? Number.NaN : 1;
+    expect(left).toBe(500 - deleted);
+    map.verify();
+    heap.verify();
+  });
+
+  it('can be disposed of twice, whoever came after them', () => {
+    const heap = new GenerationalHeap({ maxBytes: 1 << 19, regionBytes: 1024, debug: true });
+    const first = createMap(heap, { keys: 'string', values: 'u32' });
+    first.set('k', 1);
+    first[Symbol.dispose]();
+    const map = createMap(heap, { keys: 'string', values: 'u32', generation: 1 });
+    first[Symbol.dispose]();
+    for (let i = 0; i < 1000; i++) map.set(`k${i}`, i);
+    for (let i = 0; i < 1000; i += 2) map.delete(`k${i}`);
+    heap.collectGeneration(1);
+    expect(heap.stats().totals.bytesEvacuated).toBeGreaterThan(0);
+    map.verify();
+    heap.verify();
+    map[Symbol.dispose]();
+    expect(heap.bytes.live).toBe(0);
+  });
+
+  for (const keys of ['string', 'bytes', 'number'] as const) {
+    it(`that were disposed of are empty and take nothing (${keys})`, () => {
+      const heap = new GenerationalHeap({ maxBytes: 1 << 19 });
+      const map = createMap(heap, { keys, values: 'u32' });
+      const key = { string: 'k', bytes: new Uint8Array(3), number: Number.NaN }[keys] as never;
+      const other = { string: '', bytes: new Uint8Array(0), number: 7 }[keys] as never;
+      map.set(key, 1).set(other, 2);
+      map[Symbol.dispose]();
+      expect(map.size).toBe(0);
+      expect([map.get(key), map.get(other), map.has(other), map.delete(other)]).toEqual([
+        undefined,
+        undefined,
+        false,
+        false,
+      ]);
+      expect(() => map.set(key, 1)).toThrow('the map was disposed of');
+      expect(() => map.set(other, 1)).toThrow('the map was disposed of');
+      map.clear();
+      map.forEach(() => {
+        expect.unreachable();
+      });
+      map.verify();
+      expect(map.indexBytes).toBe(0);
+      heap.verify();
+    });
+  }
+
   it('grow to many segments with short pauses', () => {
     const heap = new GenerationalHeap({ maxBytes: 1 << 26 });
     const map = createMap(heap, { keys: 'string', values: 'u32' });

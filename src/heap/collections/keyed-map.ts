@@ -42,6 +42,10 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
   readonly #owner: OwnerId;
   /** From the header on: 32-bit words before the key's meta. */
   readonly #metaWord: number;
+  #isClosed: boolean = false;
+  /** While `deleteWhere` asks: the entry in question, and those that are to go. */
+  #asked: Address | typeof NOT_FOUND = NOT_FOUND;
+  readonly #doomed: Set<Address> = new Set();
 
   /** @throws TypeError naming the option; HeapFullError. */
   constructor(heap: GenerationalHeap, options: KeyedMapOptions) {
@@ -136,18 +140,28 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     this.#index.forEachAddress((address) => visit(this.#valueAt(address), this.#keyAt(address)));
   }
 
-  /** Deletes the entries for which `test` is true. `test` must not change the map. @returns how many. */
+  /**
+   * Deletes the entries for which `test` is true. `test` may use the heap, but must not change the map.
+   *
+   * @returns how many.
+   */
   deleteWhere(test: (value: number, key: K) => boolean): number {
     this.heap.regions.finishReleases();
-    const doomed: Address[] = [];
-    this.#index.forEachAddress((address) => {
-      if (test(this.#valueAt(address), this.#keyAt(address))) doomed.push(address);
-    });
-    for (const address of doomed) {
-      this.#index.remove(address);
-      this.heap.freeOwned(address);
+    const doomed = this.#doomed;
+    try {
+      this.#index.forEachAddress((address) => {
+        this.#asked = address;
+        if (test(this.#valueAt(address), this.#keyAt(address))) doomed.add(this.#asked);
+      });
+      for (const address of doomed) {
+        this.#index.remove(address);
+        this.heap.freeOwned(address);
+      }
+      return doomed.size;
+    } finally {
+      this.#asked = NOT_FOUND;
+      doomed.clear();
     }
-    return doomed.length;
   }
 
   /** Bytes of the index; the entries count in the heap's `live`. */
@@ -165,8 +179,11 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     });
   }
 
-  /** Frees all entries and the index. */
+  /** Frees all entries and the index. The map is empty from then on, and `set` throws. Once more does nothing. */
   [Symbol.dispose](): void {
+    // Not twice: the owner's number may be another map's by now.
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.heap.regions.finishReleases();
     this.#index.forEachAddress((address) => this.heap.freeOwned(address));
     this.#index.close();
@@ -176,6 +193,12 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
   /** For the heap: a block of this map has moved. */
   moved(from: Address, to: Address): void {
     this.#index.move(from, to);
+    if (this.#asked !== NOT_FOUND) this.#follow(from, to);
+  }
+
+  #follow(from: Address, to: Address): void {
+    if (this.#asked === from) this.#asked = to;
+    if (this.#doomed.delete(from)) this.#doomed.add(to);
   }
 
   /** For the heap: a block of this map goes with its generation. It may be told late, or be gone already. */

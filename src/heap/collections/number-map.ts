@@ -149,6 +149,7 @@ export class NumberMap {
   set(key: number, value: number): this {
     if (!holds(this.values, value)) throw wrongNumber('HeapMap: a value', this.values, value);
     if (Number.isNaN(key)) {
+      this.#table.checkOpen();
       this.#hasNan = true;
       this.#ofNan = value;
     } else this.#table.set(checkKey(key) + 0, value);
@@ -194,9 +195,10 @@ export class NumberMap {
     this.#table.check();
   }
 
-  /** Gives the map's bytes back. */
+  /** Gives the map's bytes back. The map is empty from then on, and `set` throws. */
   [Symbol.dispose](): void {
     this.#table.close();
+    this.#hasNan = false;
   }
 }
 

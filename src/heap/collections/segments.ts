@@ -42,6 +42,7 @@ export abstract class SegmentedTable<A extends SegmentArray> {
   #bytes: number = 0;
   /** Counts insertions and removals: iteration finds out by it that it would go astray. */
   changes: number = 0;
+  #isClosed: boolean = false;
 
   constructor(heap: TableHeap) {
     this.heap = heap;
@@ -104,6 +105,7 @@ export abstract class SegmentedTable<A extends SegmentArray> {
   }
 
   #enlarge(segment: A, slots: number, hash: number): void {
+    this.checkOpen();
     const depth = segment[DEPTH]!;
     const isAtDirectory = 1 << depth === this.directory.length;
     const mayDouble =
@@ -268,6 +270,7 @@ export abstract class SegmentedTable<A extends SegmentArray> {
 
   /** Drops all elements. */
   reset(): void {
+    if (this.#isClosed) return;
     const old = this.directory;
     // Out of what it has, since a table that asked for room would find itself half done in a pressure hook.
     this.#start();
@@ -275,10 +278,24 @@ export abstract class SegmentedTable<A extends SegmentArray> {
     this.#recycleAll(old, this.#firstBytes());
   }
 
-  /** Gives the table's bytes back; it must not be used any more. */
+  /** @throws Error if the table was closed. */
+  checkOpen(): void {
+    if (this.#isClosed) throw new Error('the map was disposed of');
+  }
+
+  /** Gives the table's bytes back. Nothing is found in it from then on, and nothing can be put into it. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     const old = this.directory;
-    this.directory = [];
+    // One slot, so that a look-up comes to an end; it counts as full, so that calls that insert need not ask.
+    const nothing = this.makeArray(HEAD + 2);
+    nothing[COUNT] = 0;
+    nothing[DEPTH] = 0;
+    this.directory = [nothing, nothing];
+    this.shift = 31;
+    this.#count = 0;
+    this.changes++;
     this.#recycleAll(old, 0);
   }
 
