@@ -100,7 +100,7 @@ export class HeapCore {
     const { generations } = this;
     const generation = generations.id(g);
     const region = this.room.takeRegion(askedBytes);
-    this.#checkOutlived(generation, g, region, 1);
+    this.checkOutlived(generation, g, region, 1);
     this.retire(g);
     const isFixed = generations.isFixed(g);
     this.#enter(region, g, isFixed ? FIXED : OPEN, 1);
@@ -109,8 +109,13 @@ export class HeapCore {
     generations.setEnd(g, (region << this.space.regionShift) + this.space.regionUnits);
   }
 
-  /** A pressure hook, asked for room, may have released the generation that the room is for. */
-  #checkOutlived(generation: number, g: number, first: number, count: number): void {
+  /**
+   * A pressure hook, asked for room, may have released the generation that the room is for.
+   *
+   * @param first the first of `count` regions that were taken for it, and go back.
+   * @throws RangeError
+   */
+  checkOutlived(generation: number, g: number, first: number = NONE, count: number = 0): void {
     if (this.generations.id(g) === generation) return;
     for (let r = first; r < first + count; r++) this.space.giveRegion(r, this.cycle);
     throw this.noGeneration(generation);
@@ -287,7 +292,7 @@ export class HeapCore {
     const count = Math.ceil(units / space.regionUnits);
     const generation = this.generations.id(g);
     const first = this.room.takeRun(count, askedBytes);
-    this.#checkOutlived(generation, g, first, count);
+    this.checkOutlived(generation, g, first, count);
     this.#enter(first, g, HUMONGOUS, count);
     for (let r = first + 1; r < first + count; r++) {
       space.state[r] = HUMONGOUS_REST;
@@ -298,6 +303,14 @@ export class HeapCore {
     space.pad[first] = units * this.memory.unitBytes - askedBytes;
     this.generations.bytesAllocated[g]! += units * this.memory.unitBytes;
     return (first << space.regionShift) as Address;
+  }
+
+  /** Undoes `openHumongous`, whose block still has no header. */
+  closeHumongous(address: Address): void {
+    const { space, generations, memory } = this;
+    const region = address >>> space.regionShift;
+    generations.bytesAllocated[space.generation[region]!]! -= space.used[region]! * memory.unitBytes;
+    this.freeRegion(region, false);
   }
 
   /**
@@ -317,7 +330,7 @@ export class HeapCore {
       for (let r = first; r < first + count; r++) space.giveRegion(r, this.cycle);
       first = this.room.takeRun(++count, askedBytes);
     }
-    this.#checkOutlived(generation, g, first, count);
+    this.checkOutlived(generation, g, first, count);
     const skipped = first === 0 || count > least ? 1 : 0;
     let left = units + skipped;
     for (let r = first; r < first + count; r++) {

@@ -448,10 +448,13 @@ export class GenerationalHeap extends BlockHeap {
    * @returns a function that takes the hook off.
    */
   onPressure(hook: (askedBytes: number) => unknown): () => void {
-    const hooks = this.core.room.hooks;
-    hooks.push(checkFunction('onPressure', hook));
+    const { hooks } = this.core.room;
+    checkFunction('onPressure', hook);
+    // One of its own for each call: the same hook may be given twice.
+    const entry = (askedBytes: number): unknown => hook(askedBytes);
+    hooks.push(entry);
     return () => {
-      const at = hooks.indexOf(hook);
+      const at = hooks.indexOf(entry);
       if (at >= 0) hooks.splice(at, 1);
     };
   }

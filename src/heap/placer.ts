@@ -187,31 +187,37 @@ export class Placer {
   /** Sees to it that `g` has an allocation region with room for `units`, and that a ref can be had. */
   #ensureRoom(units: number, g: number, slot: boolean): void {
     const core = this.#core;
-    const { generations, room } = core;
-    if (slot && !core.handles.ready) room.makeSlot();
+    const { generations } = core;
+    if (slot && !core.handles.ready) this.#makeSlot(g);
     if (generations.top(g) + units <= generations.end(g)) return;
     core.stepIfWanted();
     do {
       core.openRegion(g, units * core.memory.unitBytes);
       // A pressure hook may have taken slots.
-      if (slot && !core.handles.ready) room.makeSlot();
+      if (slot && !core.handles.ready) this.#makeSlot(g);
     } while (generations.top(g) + units > generations.end(g));
+  }
+
+  /** Sees to it that a block of `g` can have a ref. @throws HeapFullError; RangeError if a pressure hook released `g`. */
+  #makeSlot(g: number): void {
+    const core = this.#core;
+    const generation = core.generations.id(g);
+    core.room.makeSlot();
+    core.checkOutlived(generation, g);
   }
 
   #placeHumongous(byteLength: number, g: number, site: number, slot: boolean): Address {
     const core = this.#core;
-    if (slot && !core.handles.ready) core.room.makeSlot();
+    if (slot && !core.handles.ready) this.#makeSlot(g);
     core.stepIfWanted();
-    const address = core.openHumongous(g, byteLength);
-    const region = address >>> core.space.regionShift;
-    if (slot && !core.handles.ready) {
-      try {
-        core.room.makeSlot();
-      } catch (error) {
-        core.freeRegion(region, true);
-        throw error;
-      }
+    let address = core.openHumongous(g, byteLength);
+    while (slot && !core.handles.ready) {
+      // A pressure hook has taken the slots. The next one may release the generation, and would find no header here.
+      core.closeHumongous(address);
+      this.#makeSlot(g);
+      address = core.openHumongous(g, byteLength);
     }
+    const region = address >>> core.space.regionShift;
     const at = this.#headerWord(address);
     core.memory.i32[address >>> core.memory.slabShift]![at + 1] =
       STAMPED | (site << SITE_SHIFT) | HUMONGOUS_SIZE;

@@ -1,6 +1,7 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
 import { HeapFullError } from './errors.js';
+import { fixedBytes } from './options.js';
 import { NONE } from './region-space.js';
 import { RESERVE_REGIONS, RunClearer } from './run-clearer.js';
 
@@ -13,11 +14,14 @@ export class Room {
   /** Called with the bytes asked for when the budget is used up: see `onPressure`. */
   readonly hooks: ((askedBytes: number) => unknown)[] = [];
   readonly #clearer: RunClearer;
+  /** All that blocks and owners' tables can ever have. */
+  readonly #mostBytes: number;
   #inHook: boolean = false;
 
   constructor(core: HeapCore) {
     this.#core = core;
     this.#clearer = new RunClearer(core);
+    this.#mostBytes = core.config.maxBytes - fixedBytes(core.config);
   }
 
   // ---- growing and shrinking ----
@@ -87,6 +91,10 @@ export class Room {
   /** Takes `count` adjacent free regions. @throws HeapFullError */
   takeRun(count: number, askedBytes: number): number {
     const { space } = this.#core;
+    // Nobody is to evict, nor anything to be moved, for what cannot be.
+    if ((count + RESERVE_REGIONS) * space.regionBytes > this.#mostBytes) {
+      throw this.full(askedBytes, 'a humongous block');
+    }
     let first = NONE;
     const enough = (): boolean => {
       if (first === NONE && space.freeCount >= count + RESERVE_REGIONS) first = space.takeRun(count);
@@ -141,7 +149,8 @@ export class Room {
     if (this.#inHook || this.hooks.length === 0) return false;
     this.#inHook = true;
     try {
-      for (const hook of this.hooks) hook(askedBytes);
+      // A copy: a hook may take itself off.
+      for (const hook of [...this.hooks]) hook(askedBytes);
     } finally {
       this.#inHook = false;
     }
@@ -202,6 +211,7 @@ export class Room {
   /** Takes `bytes` for tables of an owner. Like an allocation it may move blocks. @throws HeapFullError */
   reserve(bytes: number): void {
     const { budget } = this.#core;
+    if (bytes > this.#mostBytes) throw this.full(bytes, 'a reservation');
     const enough = (): boolean =>
       this.#affords(bytes) || (this.#shrinkForTables() > 0 && this.#affords(bytes));
     const evacuate = (): void => this.#emptySlabs(enough, bytes);
