@@ -88,6 +88,46 @@ for (const compile of [true, false]) {
       expect(() => gone.id).toThrow(StaleRefError);
     });
 
+    it('that was disposed of knows no record of the pool that comes after it', () => {
+      const heap = new GenerationalHeap({ maxBytes: 1 << 20 });
+      const first = new Pool(User, { heap, compile });
+      const cursor = first.view(first.create(ada));
+      first[Symbol.dispose]();
+      const second = new Pool(defineRecord({ a: 'u32', b: 'u32' }), { heap, compile });
+      const ref = second.create({ a: 1, b: 2 });
+      expect(first.has(ref as never)).toBe(false);
+      expect(() => first.read(ref)).toThrow('the pool of User was disposed of');
+      expect(() => cursor.$at(ref)).toThrow('the pool of User was disposed of');
+    });
+
+    it('takes no block for its record that has the slot of one that is gone, and a tag by chance', () => {
+      const heap = new GenerationalHeap({ maxBytes: 1 << 20, maxRefs: 64 });
+      const generation = heap.newGeneration();
+      const pool = new Pool(User, { heap, generation, compile });
+      for (let i = 0; i < 20; i++) pool.create(ada);
+      heap.releaseGeneration(generation);
+      const others = Array.from({ length: heap.stats().refs.max }, () => heap.allocate(64));
+      for (const other of others) {
+        const view = heap.view(other);
+        new Int32Array(view.buffer, view.byteOffset, 16).fill(1);
+      }
+      expect(pool.size).toBe(0);
+      pool[Symbol.dispose]();
+      expect(others.every((other) => heap.has(other))).toBe(true);
+    });
+
+    it('knows its records where refs are as few as can be', () => {
+      const heap = new GenerationalHeap({ maxBytes: 1 << 20, maxRefs: 16 });
+      const pool = new Pool(User, { heap, compile });
+      const refs = Array.from({ length: 15 }, () => pool.create(ada));
+      pool.free(refs.pop()!);
+      expect(pool.size).toBe(14);
+      expect([...pool].sort()).toEqual(refs.sort());
+      pool.clear();
+      expect(pool.size).toBe(0);
+      expect(heap.stats().refs.live).toBe(0);
+    });
+
     it('reads right through a cursor whose record moved or grew', () => {
       const heap = new GenerationalHeap({ maxBytes: 1 << 20, regionBytes: 1024 });
       const pool = new Pool(User, { heap, compile });

@@ -19,10 +19,13 @@ export class LiveSlots {
     this.#chunkShift = Math.log2(this.#chunkSlots);
   }
 
-  /** @throws HeapFullError if a further chunk does not fit the heap's budget. */
+  /**
+   * @throws HeapFullError if a further chunk does not fit the heap's budget; StaleRefError if a pressure hook released the
+   *   record's generation meanwhile.
+   */
   add(ref: Ref): void {
     const slot = ref & this.#slotMask;
-    const chunk = this.#chunks[slot >>> this.#chunkShift] ?? this.#makeChunk(slot);
+    const chunk = this.#chunks[slot >>> this.#chunkShift] ?? this.#makeChunk(slot, ref);
     const word = (slot & (this.#chunkSlots - 1)) >>> 5;
     const bit = 1 << (slot & 31);
     // Set already: the slot's last record went with its generation, and nobody told.
@@ -30,12 +33,17 @@ export class LiveSlots {
     chunk[word]! |= bit;
   }
 
-  #makeChunk(slot: number): Int32Array {
-    this.#heap.reserve(this.#chunkSlots >>> 3);
-    const chunk = new Int32Array(this.#chunkSlots >>> 5);
+  #makeChunk(slot: number, ref: Ref): Int32Array {
+    const bytes = 4 * Math.ceil(this.#chunkSlots / 32);
     const index = slot >>> this.#chunkShift;
-    while (this.#chunks.length < index) this.#chunks.push(undefined);
-    this.#chunks[index] = chunk;
+    this.#heap.reserve(bytes);
+    let chunk = this.#chunks[index];
+    if (chunk === undefined) {
+      chunk = new Int32Array(bytes >>> 2);
+      while (this.#chunks.length < index) this.#chunks.push(undefined);
+      this.#chunks[index] = chunk;
+    } else this.#heap.release(bytes); // A pressure hook has made a record, and the chunk.
+    this.#heap.addressOf(ref);
     return chunk;
   }
 

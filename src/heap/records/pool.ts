@@ -31,7 +31,7 @@ export interface PoolOptions {
   readonly compile?: boolean;
 }
 
-/** Tags of the pools of each heap: 1 to 65535; those of ended pools first. */
+/** Tags of the pools of each heap: 1 to 65535. Those of ended pools last, whose refs and cursors are still about. */
 const tags: WeakMap<GenerationalHeap, { next: number; readonly free: number[] }> = new WeakMap();
 
 function takeTag(heap: GenerationalHeap): number {
@@ -40,8 +40,10 @@ function takeTag(heap: GenerationalHeap): number {
     state = { next: 1, free: [] };
     tags.set(heap, state);
   }
-  const tag = state.free.shift() ?? state.next++;
-  if (tag > TAG_MASK) throw new RangeError(`a heap has at most ${TAG_MASK} pools at once; dispose of some`);
+  const tag = state.next <= TAG_MASK ? state.next++ : state.free.shift();
+  if (tag === undefined) {
+    throw new RangeError(`a heap has at most ${TAG_MASK} pools at once; dispose of some`);
+  }
   return tag;
 }
 
@@ -167,7 +169,7 @@ export class Pool<S extends Schema> {
     const copied = target.ref;
     target.ref = 0 as Ref;
     // Only now: placing may have moved it.
-    const source = heap.addressOf(ref);
+    const source = this.#sourceOf(ref, copied);
     const own = heap.memory.i32[target.slab]!;
     const theirs = heap.memory.i32[source >>> heap.memory.slabShift]!;
     const to = target.at >>> 2;
@@ -176,6 +178,17 @@ export class Pool<S extends Schema> {
     for (let word = (bytes + 3) >>> 2; word-- > 0; ) own[to + word] = theirs[at + word]!;
     own[to] = (own[to]! & ~TAG_MASK) | this.#tag;
     return copied;
+  }
+
+  /** Where a record lies that is to be copied to `copied`, which goes if a pressure hook has freed the record. */
+  #sourceOf(ref: Ref, copied: Ref): Address {
+    try {
+      return this.heap.addressOf(ref);
+    } catch (error) {
+      this.heap.free(copied);
+      this.#live.delete(copied);
+      throw error;
+    }
   }
 
   /** The record as a plain object; bytes and arrays are copies. */
@@ -299,8 +312,10 @@ export class Pool<S extends Schema> {
   }
 
   #refIn(slot: number): Ref {
-    const ref = this.heap.refInSlot(slot);
-    if (ref !== 0 && this.#isOwn(this.heap.addressOf(ref))) return ref;
+    const { heap } = this;
+    const ref = heap.refInSlot(slot);
+    // A block that is no record has whatever its owner put where the tag would be: so the site is looked at, too.
+    if (ref !== 0 && this.#isOwn(heap.addressOf(ref)) && heap.siteOf(ref) === this.site) return ref;
     // Its generation was released.
     this.#live.forget(slot);
     return 0 as Ref;
