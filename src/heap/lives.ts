@@ -40,7 +40,8 @@ export class Lives {
     const uniform = (state >>> 0) / 2 ** 32;
     const { config, memory } = this.#core;
     if (config.sampleBytes === 0) return MAX_SAMPLE_GAP;
-    return Math.min(MAX_SAMPLE_GAP, (-Math.log(uniform) * config.sampleBytes) >>> memory.unitShift);
+    // Divided, not shifted: the gap may be of more than 2^32 bytes.
+    return Math.min(MAX_SAMPLE_GAP, (-Math.log(uniform) * config.sampleBytes) / memory.unitBytes) | 0;
   }
 
   /** Writes the birth stamp of a sampled block. */

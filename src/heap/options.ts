@@ -22,9 +22,12 @@ const MAX_SLAB_BYTES = 64 * MiB;
 /** Longer regions would only make longer stops: evicting, compacting or evacuating goes region by region. */
 const MAX_DEFAULT_REGION_BYTES = 256 * KiB;
 const MIN_REGIONS = 4;
+const MAX_BYTES = 2 ** 38;
+/** What a heap of MAX_BYTES needs. */
+const MAX_ALIGN_BYTES = 256;
 
 export interface HeapOptions {
-  /** All that the heap may hold: blocks, headers, tables, owners' reservations. Default 256 MiB. */
+  /** All that the heap may hold: blocks, headers, tables, owners' reservations. 16 KiB to 256 GiB, default 256 MiB. */
   readonly maxBytes?: number;
   /** Bytes of a region: a power of two, 256 B to 1 MiB. Default about maxBytes / 256, at most 256 KiB. */
   readonly regionBytes?: number;
@@ -32,7 +35,7 @@ export interface HeapOptions {
   readonly generations?: number;
   /** Bytes allocated per heap cycle. Default maxBytes / 32, at least 4 regions. */
   readonly cycleBytes?: number;
-  /** Blocks start at multiples of this: a power of two, 8 to 64. Default 8, 16 for heaps near 16 GiB and past. */
+  /** Blocks start at multiples of this: a power of two, 8 to 256. Default 8; past 12.8 GiB the least that has addresses enough. */
   readonly alignBytes?: number;
   /** Slots of the handle table: a power of two. Fewer leave more tag bits to detect stale refs. */
   readonly maxRefs?: number;
@@ -106,6 +109,13 @@ function clamp(value: number, min: number, max: number): number {
   return Math.min(max, Math.max(min, value));
 }
 
+function resolveName(name: string | undefined): string {
+  if (name !== undefined && typeof name !== 'string') {
+    throw new TypeError(`GenerationalHeap.name must be a string, got ${typeof name}`);
+  }
+  return name ?? 'heap';
+}
+
 function resolveClock(clock: Clock | undefined): Clock {
   if (clock === undefined) return systemClock;
   checkFunction('GenerationalHeap.clock.nowMs', clock.nowMs);
@@ -119,7 +129,7 @@ function resolveClock(clock: Clock | undefined): Clock {
  */
 export function resolveOptions(options: HeapOptions): HeapConfig {
   const at = (option: string): string => `GenerationalHeap.${option}`;
-  const maxBytes = checkInteger(at('maxBytes'), options.maxBytes ?? 256 * MiB, 16 * KiB, 2 ** 38);
+  const maxBytes = checkInteger(at('maxBytes'), options.maxBytes ?? 256 * MiB, 16 * KiB, MAX_BYTES);
   const regionBytes = checkPowerOfTwo(
     at('regionBytes'),
     options.regionBytes ?? clamp(floorPowerOfTwo(maxBytes / 256), MIN_REGION_BYTES, MAX_DEFAULT_REGION_BYTES),
@@ -129,7 +139,12 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
   // An address is below 2^31 units. A quarter is left for spans that hold no memory.
   let leastAlign = 8;
   while (maxBytes * 1.25 > 2 ** 31 * leastAlign) leastAlign *= 2;
-  const alignBytes = checkPowerOfTwo(at('alignBytes'), options.alignBytes ?? leastAlign, leastAlign, 128);
+  const alignBytes = checkPowerOfTwo(
+    at('alignBytes'),
+    options.alignBytes ?? leastAlign,
+    leastAlign,
+    MAX_ALIGN_BYTES,
+  );
   const slabBytes = clamp(floorPowerOfTwo(maxBytes / 64), regionBytes, MAX_SLAB_BYTES);
   const shape: SpaceShape = {
     regionBytes,
@@ -174,9 +189,9 @@ export function resolveOptions(options: HeapOptions): HeapConfig {
     upFront: shape.upFront,
     debug: checkBoolean(at('debug'), options.debug ?? false),
     zeroFill: checkBoolean(at('zeroFill'), options.zeroFill ?? false),
-    name: options.name ?? 'heap',
+    name: resolveName(options.name),
     clock: resolveClock(options.clock),
-    random: options.random ?? mathRandom,
+    random: checkFunction(at('random'), options.random ?? mathRandom),
     shape,
     slotBits,
     handleChunkShift: Math.log2(chunkBytes / 4),

@@ -48,6 +48,8 @@ export class SiteTable {
 
   /** The id of `name`. Past 4096 names, or past the budget, all further names share id 0. */
   intern(name: string): SiteId {
+    if (typeof name !== 'string')
+      throw new TypeError(`heap.site: a name must be a string, got ${typeof name}`);
     const known = this.#ids.get(name);
     if (known !== undefined) return known;
     if (this.count === MAX_SITES || (this.count === this.generations.length && !this.#grow())) {

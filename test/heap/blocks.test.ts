@@ -86,6 +86,61 @@ describe('wrong arguments', () => {
     expect(() => new GenerationalHeap({ regionBytes: 1000 })).toThrow('regionBytes must be a power of two');
     expect(() => new GenerationalHeap({ generations: 15 })).toThrow('GenerationalHeap.generations');
     expect(() => new GenerationalHeap({ maxBytes: 32768, regionBytes: 32768 })).toThrow('must be at least');
+    const numbers = [
+      'maxBytes',
+      'regionBytes',
+      'generations',
+      'cycleBytes',
+      'alignBytes',
+      'maxRefs',
+      'liveThreshold',
+      'wasteThreshold',
+      'settleCycles',
+      'stepBudgetMs',
+      'sampleBytes',
+      'shrinkAfterCycles',
+    ];
+    for (const option of numbers) {
+      for (const value of [Number.NaN, -1, Number.POSITIVE_INFINITY, 2 ** 53, '8', null]) {
+        const given = { [option]: value } as never;
+        if (value === null) expect(() => new GenerationalHeap(given)).not.toThrow();
+        else
+          expect(() => new GenerationalHeap(given), `${option}: ${value}`).toThrow(
+            `GenerationalHeap.${option}`,
+          );
+      }
+    }
+    for (const option of [
+      'shared',
+      'decommit',
+      'upFront',
+      'hugePages',
+      'debug',
+      'zeroFill',
+      'name',
+      'random',
+    ]) {
+      const given = { [option]: 1 } as never;
+      expect(() => new GenerationalHeap(given), option).toThrow(`GenerationalHeap.${option} must be`);
+    }
+    expect(() => new GenerationalHeap({ clock: {} as never })).toThrow(
+      'GenerationalHeap.clock.nowMs must be',
+    );
+    expect(() => small().site(1 as never)).toThrow('heap.site: a name must be a string, got number');
+  });
+
+  it('of a size are refused beyond 256 GiB, and served up to it', () => {
+    expect(() => new GenerationalHeap({ maxBytes: 2 ** 38 + 1 })).toThrow(
+      'GenerationalHeap.maxBytes must lie',
+    );
+    for (const maxBytes of [2 ** 37, 1.8 * 2 ** 37, 2 ** 38]) {
+      const heap = new GenerationalHeap({ maxBytes: Math.ceil(maxBytes), regionBytes: 2 ** 20 });
+      const refs = [1, 1000, 2 ** 19, 2 ** 20].map((byteLength) => heap.allocate(byteLength));
+      for (const ref of refs) heap.view(ref).fill(ref);
+      heap.verify();
+      for (const ref of refs) heap.free(ref);
+      expect(heap.bytes.live).toBe(0);
+    }
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type PlacementPolicy,
   StaleRefError,
 } from '../../src/heap/index.js';
+import type { Lives } from '../../src/heap/lives.js';
 
 function small(options: HeapOptions = {}): GenerationalHeap {
   return new GenerationalHeap({ maxBytes: 512 * 1024, regionBytes: 1024, debug: true, ...options });
@@ -327,6 +328,24 @@ describe('humongous blocks', () => {
     heap.view(large).fill(1);
     for (const ref of kept) expect(heap.view(ref).every((byte) => byte === (ref & 0xff))).toBe(true);
     heap.verify();
+  });
+});
+
+describe('samples', () => {
+  it('lie as far apart as they should, also where that is more than 2^32 bytes', () => {
+    const sampleBytes = 2 ** 30;
+    const heap = small({ sampleBytes, random: () => 0.3 });
+    const { lives } = (heap as unknown as { core: { lives: Lives } }).core;
+    let sum = 0;
+    let longest = 0;
+    for (let i = 0; i < 50_000; i++) {
+      const bytes = lives.sampleGap() * heap.memory.unitBytes;
+      sum += bytes;
+      longest = Math.max(longest, bytes);
+    }
+    expect(longest).toBeGreaterThan(2 ** 32);
+    expect(sum / 50_000 / sampleBytes).toBeGreaterThan(0.98);
+    expect(sum / 50_000 / sampleBytes).toBeLessThan(1.02);
   });
 });
 
