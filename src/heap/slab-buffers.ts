@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { markAsUntransferable } from 'node:worker_threads';
 import type { SpaceShape } from './region-space.js';
 
 /** Of a huge page on x64, and on arm64 with pages of 4 KiB. */
@@ -97,6 +98,8 @@ export class SlabBuffers {
     if (bytes > constants.MAX_LENGTH) return undefined;
     try {
       const buffer = this.#shape.shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+      // Node does so with Buffer's pool: who transferred the buffer of a view would take all blocks beside it along.
+      if (!this.#shape.shared) markAsUntransferable(buffer);
       // Blocks are read at random: with pages of 4 KiB each read of a large heap misses the TLB, too.
       if (bytes >= HUGE_PAGE_BYTES) this.#useHugePages?.(buffer);
       return { buffer, byteOffset: 0, capacity: bytes };

@@ -101,6 +101,21 @@ describe('the buffers behind slabs', () => {
     heap.verify();
   });
 
+  it('stay with the heap, though somebody transfers that of a view', () => {
+    const heap = new GenerationalHeap({ maxBytes: 4 * MiB });
+    const view = heap.view(heap.allocate(8));
+    const beside = heap.allocate(8);
+    heap.view(beside).fill(7);
+    try {
+      structuredClone(view, { transfer: [view.buffer as ArrayBuffer] });
+    } catch (error) {
+      // Node 20 makes a copy.
+      expect((error as Error).name).toBe('DataCloneError');
+    }
+    expect([...heap.view(beside)]).toEqual(new Array(8).fill(7));
+    heap.verify();
+  });
+
   it('are one a slab where pages are not given back in place', () => {
     const heap = new GenerationalHeap({ maxBytes: 4 * MiB, decommit: false });
     const refs = fill(heap, 1000);
