@@ -18,6 +18,8 @@ export interface Run {
  */
 export class RunClearer {
   readonly #core: HeapCore;
+  /** Whoever is asked to vacate a region may need room in turn, and must get none of those just taken. */
+  #isClearing: boolean = false;
 
   constructor(core: HeapCore) {
     this.#core = core;
@@ -30,8 +32,17 @@ export class RunClearer {
    * @returns undefined if there is none, or no room for what lies in it.
    */
   clear(choose: () => Run | undefined): Run | undefined {
+    if (this.#core.evacuator.isCopying || this.#isClearing) return undefined;
+    this.#isClearing = true;
+    try {
+      return this.#clear(choose);
+    } finally {
+      this.#isClearing = false;
+    }
+  }
+
+  #clear(choose: () => Run | undefined): Run | undefined {
     const { space, evacuator } = this.#core;
-    if (evacuator.isCopying) return undefined;
     let run = choose();
     for (let tries = 4 * (run?.count ?? 0) + 8; run !== undefined && !this.#hasRoomFor(run); tries--) {
       if (tries === 0 || !evacuator.evacuateBest()) return undefined;

@@ -71,6 +71,31 @@ describe('a generation whose owner vacates its regions', () => {
     heap.verify();
   });
 
+  it('gets none of the regions that are being cleared, when it takes room for a long block meanwhile', () => {
+    const { heap, generation, live } = fragmented();
+    const long: Ref[] = [];
+    const take = (bytes: number): void => {
+      try {
+        long.push(heap.allocate(bytes, 1));
+      } catch (error) {
+        if (!(error instanceof HeapFullError)) throw error;
+      }
+    };
+    let asked = 0;
+    heap.configureGeneration(generation, {
+      vacate: (region) => {
+        asked++;
+        take(20_000);
+        endAllIn(heap, live, region);
+      },
+    });
+    take(30_000);
+    expect(asked).toBeGreaterThan(0);
+    for (const [i, ref] of long.entries()) heap.view(ref).fill(i);
+    for (const [i, ref] of long.entries()) expect(heap.view(ref).every((byte) => byte === i)).toBe(true);
+    heap.verify();
+  });
+
   it('is refused an owner that is no function', () => {
     const heap = new GenerationalHeap({ maxBytes: 2 ** 19 });
     const vacate = 1 as unknown as () => void;
