@@ -24,7 +24,6 @@ export class Evacuator {
   candidates: number = 0;
   /** Whether the dead bytes in use are over `wasteThreshold`: judged at each heap cycle. */
   wasteful: boolean = false;
-  bytesEvacuated: number = 0;
   readonly #workPerLook: number;
   #source: number = NONE;
   #sourceEpoch: number = 0;
@@ -233,7 +232,6 @@ export class Evacuator {
       const i32 = memory.i32[address >>> memory.slabShift]!;
       const at = (address & memory.slabMask) << memory.wordShift;
       const units = core.blockUnits(i32[at + 1]!);
-      this.#cursor += units;
       work += 4;
       if (i32[at] !== 0) {
         if (!this.#moveBlock(address, i32, at, units, source, g)) {
@@ -243,6 +241,8 @@ export class Evacuator {
         work += units;
         if (space.state[source] !== SOURCE || space.epoch[source] !== this.#sourceEpoch) break;
       }
+      // Only now: an owner that throws is asked again, or its block would keep the region for ever.
+      this.#cursor += units;
       if (work >= this.#workPerLook) {
         work = 0;
         if (core.clock.nowMs() >= deadlineMs) return false;
@@ -299,7 +299,6 @@ export class Evacuator {
     if (word0 > 0) core.handles.move(word0 as Ref, address);
     else core.space.pins[address >>> core.space.regionShift]! |= HAS_OWNED;
     const bytes = units * memory.unitBytes;
-    this.bytesEvacuated += bytes;
     this.#copiedFromSource += bytes;
     generations.bytesEvacuated[g]! += bytes;
     this.#countFragmented(siteIn(word1), bytes);

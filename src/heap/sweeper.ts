@@ -109,6 +109,8 @@ export class Sweeper {
   }
 
   unlink(region: number): void {
+    // An owner that is still to be told may have freed the last of its blocks itself.
+    if (this.#cursorRegion === region) this.#cursorRegion = NONE;
     this.#core.space.unlink(region, 0, this.#head, this.#tail);
     this.#core.space.condemnedCount--;
   }
