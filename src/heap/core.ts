@@ -378,6 +378,13 @@ export class HeapCore {
     return new TypeError(`generation ${generation} is fixed: only heap.place puts blocks there`);
   }
 
+  /** @throws RangeError if the generation does not exist. */
+  generationIndex(generation: number): number {
+    const g = this.generations.indexOf(generation);
+    if (g === 0) throw this.noGeneration(generation);
+    return g;
+  }
+
   /** The error for a generation that does not exist. */
   noGeneration(generation: number): RangeError {
     if (generation === 0) {

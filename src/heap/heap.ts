@@ -1,17 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import { checkBoolean, checkFunction, checkInteger, checkNumber } from '../base/index.js';
-import { BlockHeap } from './block-heap.js';
 import { channels } from './channels.js';
 import { describeRegions } from './describe.js';
 import { NEVER_MOVES } from './generation-table.js';
 import { CURRENT } from './hot-words.js';
 import { HEADER_BYTES } from './layout.js';
 import type { HeapOptions } from './options.js';
-import { FRAGMENTED, PIN_MASK, RETIRED, SOURCE } from './region-space.js';
+import { RegionHeap } from './region-heap.js';
 import { type HeapBytes, type HeapStats, heapBytes, heapStats } from './stats.js';
 import {
-  type Address,
   type Generation,
   PERMANENT_GENERATION,
   type PlacementPolicy,
@@ -49,7 +47,7 @@ export interface GenerationOptions {
  * Any call that may allocate or step may move blocks: refs stay valid, views and addresses do not.
  * A heap belongs to the thread that made it.
  */
-export class GenerationalHeap extends BlockHeap {
+export class GenerationalHeap extends RegionHeap {
   #current: Generation = 1 as Generation;
   #scope: AsyncLocalStorage<Generation> | null = null;
   /**
@@ -291,9 +289,7 @@ export class GenerationalHeap extends BlockHeap {
   }
 
   #indexOf(generation: number): number {
-    const g = this.core.generations.indexOf(generation);
-    if (g === 0) throw this.core.noGeneration(generation);
-    return g;
+    return this.core.generationIndex(generation);
   }
 
   /** The index of a generation for blocks that may move. */
@@ -301,70 +297,6 @@ export class GenerationalHeap extends BlockHeap {
     const g = this.core.generations.movingIndexOf(generation);
     if (g === 0) throw this.core.noMovingGeneration(generation);
     return g;
-  }
-
-  // ---- regions: for owners that evict whole regions themselves ----
-
-  /** The region of an address. */
-  regionAt(address: Address): RegionIndex {
-    return (address >>> this.core.space.regionShift) as RegionIndex;
-  }
-
-  /** Bytes of a region. */
-  get regionBytes(): number {
-    return this.core.space.regionBytes;
-  }
-
-  /** How often the region was taken into use: an address kept beside it tells whether it still means the same. */
-  regionEpoch(region: RegionIndex): number {
-    return this.core.space.epoch[region]!;
-  }
-
-  /** The oldest region of `generation` that is retired, or -1. */
-  oldestRegion(generation: number): RegionIndex | -1 {
-    const space = this.core.space;
-    let region = this.core.generations.head[this.#indexOf(generation)]!;
-    while (region !== -1 && !(space.state[region] === RETIRED || space.state[region] === FRAGMENTED)) {
-      region = space.next[region]!;
-    }
-    return region as RegionIndex | -1;
-  }
-
-  /** Live bytes, headers included, of a retired region. */
-  regionLiveBytes(region: RegionIndex): number {
-    return (this.core.space.used[region]! - this.core.space.freed[region]!) * this.memory.unitBytes;
-  }
-
-  /**
-   * Evacuates a retired region now, `relocate` of its owners deciding block by block. Recorded as a pause.
-   *
-   * @returns false if it is pinned or no region is free to copy into.
-   */
-  evacuateRegion(region: RegionIndex): boolean {
-    this.#checkRetired(region);
-    const startMs = this.pauses.start();
-    const done = this.core.evacuator.evacuateRegion(region);
-    this.pauses.record('evacuate', startMs);
-    return done;
-  }
-
-  /** Releases one retired region, as `releaseGeneration` all of them. Owners with `released` are told of each live block. */
-  releaseRegion(region: RegionIndex): void {
-    this.#checkRetired(region);
-    if ((this.core.space.pins[region]! & PIN_MASK) !== 0)
-      throw new Error(`region ${region} has pinned blocks`);
-    this.releases++;
-    const startMs = this.pauses.start();
-    this.core.sweeper.condemn(region, true);
-    this.core.sweepAfterRelease(startMs);
-    this.pauses.record('release', startMs);
-  }
-
-  #checkRetired(region: RegionIndex): void {
-    const state = this.core.space.state[region];
-    if (state !== RETIRED && state !== FRAGMENTED && state !== SOURCE) {
-      throw new RangeError(`region ${region} is not retired`);
-    }
   }
 
   // ---- the heap's clock and its own work ----
@@ -424,39 +356,6 @@ export class GenerationalHeap extends BlockHeap {
 
   get maxBytes(): number {
     return this.core.budget.max;
-  }
-
-  /**
-   * Counts `bytes` of an owner's own tables in `maxBytes`. Like an allocation it may move blocks, if room must be made:
-   * a slab is emptied, at the price of copying what lives in it.
-   *
-   * @throws HeapFullError
-   */
-  reserve(bytes: number): void {
-    this.core.room.reserve(checkInteger('bytes', bytes, 0));
-  }
-
-  /** Ends a reservation. */
-  release(bytes: number): void {
-    this.core.budget.unreserve(checkInteger('bytes', bytes, 0, this.core.budget.reserved));
-  }
-
-  /**
-   * Registers a hook that is called when the budget is used up, before regions are evacuated for want of room
-   * and before `HeapFullError`: it frees or releases what it can spare.
-   *
-   * @returns a function that takes the hook off.
-   */
-  onPressure(hook: (askedBytes: number) => unknown): () => void {
-    const { hooks } = this.core.room;
-    checkFunction('onPressure', hook);
-    // One of its own for each call: the same hook may be given twice.
-    const entry = (askedBytes: number): unknown => hook(askedBytes);
-    hooks.push(entry);
-    return () => {
-      const at = hooks.indexOf(entry);
-      if (at >= 0) hooks.splice(at, 1);
-    };
   }
 
   // ---- sites and placement ----
