@@ -27,7 +27,7 @@ export abstract class BlockHeap extends AddressedBlocks {
    * chunk for every slot.
    */
   readonly refTable: Pick<HandleTable, 'chunks' | 'chunkShift' | 'chunkMask'>;
-  /** How often a generation or region was released: who keeps refs can tell that some may have gone. */
+  /** How often a generation or region was released, tried included: who keeps refs can tell that some may have gone. */
   releases: number = 0;
   /** Regions and blocks in order of age, for owners that use generations as queues. */
   readonly regions: OwnedRegions;
@@ -93,7 +93,7 @@ export abstract class BlockHeap extends AddressedBlocks {
    * Gives a block another length, in its generation; its ref stays. Its bytes are kept as far as both lengths
    * reach. Always copies, so ask for room to spare.
    *
-   * @throws StaleRefError; HeapFullError before anything is touched.
+   * @throws StaleRefError; HeapFullError before anything is touched; TypeError or RangeError for what is no length.
    */
   resize(ref: number, byteLength: number): void {
     const old = this.addressOf(ref);
@@ -115,7 +115,8 @@ export abstract class BlockHeap extends AddressedBlocks {
 
   /**
    * A Uint8Array over the block, not a copy. It reads other data once the block has moved or died: use it
-   * before the next call that allocates or steps, or `pin` the block. Cost: one small object.
+   * before the next call that allocates or steps, or `pin` the block. Its buffer is a whole slab, other blocks in it: not to
+   * be transferred. Cost: one small object.
    *
    * @throws StaleRefError
    */
@@ -145,7 +146,10 @@ export abstract class BlockHeap extends AddressedBlocks {
 
   /**
    * Keeps the block, with its whole region, where it is and from being reused, even past its `free`: for
-   * views handed to I/O or to other threads. `unpin` what comes back. @throws StaleRefError
+   * views handed to I/O or to other threads. Pins count: `unpin` what comes back, once for each. While there is one the
+   * generation cannot be released.
+   *
+   * @throws StaleRefError
    */
   pin(ref: number): Pin {
     const { space, evacuator } = this.#core;

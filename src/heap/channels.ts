@@ -1,7 +1,8 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
 
 /**
- * What the heap tells through diagnostics_channel. Messages are made only while someone subscribes.
+ * What the heap tells through diagnostics_channel. Messages are made only while someone subscribes. They are sent in the
+ * midst of the heap's work: who is told may read the heap (`stats`, `bytes`, views), but must not change it there and then.
  *
  * - `rolp:heap:create` {heap}: here the heap itself, so that a placement policy can be installed into it
  * - `rolp:generation:release` {heap, generation, regions, bytes}

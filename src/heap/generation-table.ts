@@ -12,7 +12,9 @@ const BYTES_PER_GENERATION = 13 * 4 + 5 * 8;
 export interface GenerationCounters {
   /** Bytes handed out in regions that are retired; `stats` adds what is in open ones. */
   bytesAllocated: number;
+  /** Bytes copied out of its regions, headers included. */
   bytesEvacuated: number;
+  /** Regions whose last block was freed, so that nothing was copied. */
   regionsFreedWhole: number;
   regionsEvacuated: number;
   regionsReleased: number;
@@ -182,6 +184,7 @@ export class GenerationTable {
     this.evacuateTo[index] = evacuateTo;
     this.liveLimit[index] = liveLimit;
     this.waitCycles[index] = 0;
+    this.epoch[index] = 0;
     for (const counters of this.#counters()) counters[index] = 0;
     return this.id(index);
   }

@@ -57,6 +57,7 @@ export class PauseLog {
     this.#ringKind[at] = k;
   }
 
+  /** Of all pauses of a kind since the heap was made. */
   summary(kind: PauseKind): PauseSummary {
     const k = KINDS.indexOf(kind);
     return {

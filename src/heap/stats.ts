@@ -24,43 +24,56 @@ export interface HeapBytes {
   readonly max: number;
 }
 
+/** A generation now, and its counters since it was made. */
 export interface GenerationStats extends GenerationCounters {
   readonly generation: Generation;
   /** Of a fixed generation, itself. */
   readonly evacuateTo: Generation;
   /** Whether its blocks never move. */
   readonly fixed: boolean;
+  /** How often it was collected or released. */
   readonly epoch: number;
+  /** Regions that it holds, those of long blocks counted one by one; released ones have left it. */
   readonly regions: number;
+  /** Of them, those in which too little lives: see `HeapOptions.liveThreshold`. */
   readonly fragmentedRegions: number;
+  /** Bytes of live blocks, headers and padding included. */
   readonly liveBytes: number;
   /** Sampled ages at death in heap cycles: columns 0 to 15 one cycle each, then one a doubling. */
   readonly ages: readonly number[];
 }
 
+/** An allocation site, since it was named. */
 export interface SiteStats {
   readonly site: number;
   readonly name: string;
   /** Bytes of the site found live in fragmented regions, and so moved. */
   readonly fragmentedBytes: number;
+  /** Sampled ages at death, as in GenerationStats. */
   readonly ages: readonly number[];
 }
 
+/** See `GenerationalHeap.stats`. */
 export interface HeapStats {
+  /** Heap cycles so far. */
   readonly cycle: number;
   readonly bytes: HeapBytes;
   /** Totals over all generations, ended ones included. */
   readonly totals: GenerationCounters;
   readonly generations: readonly GenerationStats[];
   readonly sites: readonly SiteStats[];
+  /** Refs that are live, how many there can be, and for how many reuses of its slot a stale one is found out. */
   readonly refs: { readonly live: number; readonly max: number; readonly reusesDetected: number };
   readonly regions: {
+    /** Of one region. */
     readonly bytes: number;
     readonly free: number;
     readonly inUse: number;
     readonly fragmented: number;
+    /** Released, and not yet swept. */
     readonly condemned: number;
   };
+  /** Bytes of an ordinary slab, and how often one was taken into use and given back. */
   readonly slabs: { readonly bytes: number; readonly grown: number; readonly givenBack: number };
   /** Ages at death of blocks in anonymous generations. */
   readonly anonymousAges: readonly number[];

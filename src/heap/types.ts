@@ -39,7 +39,8 @@ export type OwnerId = Brand<number, 'OwnerId'>;
 /**
  * Someone who keeps raw addresses in its own index (the cache, a hash map) and is told when blocks move, so
  * that its blocks need no handle. Callbacks run inside `allocate`, `step`, `collectGeneration` or
- * `releaseGeneration`; they must not call the heap.
+ * `releaseGeneration`; they must not call the heap, but to read it, `reserve` and `release`. What they throw goes through
+ * that call.
  */
 export interface BlockOwner {
   /** The block at `from` now lies at `to`; its bytes are already there. */

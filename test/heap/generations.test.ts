@@ -90,6 +90,11 @@ describe('generations', () => {
     const second = heap.newGeneration();
     expect(second).not.toBe(first);
     expect(() => heap.allocate(8, first)).toThrow('there is no generation');
+    expect(heap.stats().generations.at(-1)).toMatchObject({
+      generation: second,
+      epoch: 0,
+      regionsReleased: 0,
+    });
     const { committed } = heap.bytes;
     for (let i = 0; i < 5000; i++) heap.releaseGeneration(heap.newGeneration());
     expect(heap.bytes.committed).toBe(committed);

@@ -69,13 +69,14 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     return this.#index.count;
   }
 
-  /** The value of `key`, or undefined. */
+  /** The value of `key`, or undefined. @throws TypeError for a wrong key; RangeError for one of 256 MiB or more. */
   get(key: K): number | undefined {
     this.#encode(key);
     const address = this.#find();
     return address === NOT_FOUND ? undefined : this.#valueAt(address);
   }
 
+  /** Whether there is an entry of `key`. @throws TypeError for a wrong key. */
   has(key: K): boolean {
     this.#encode(key);
     return this.#find() !== NOT_FOUND;
@@ -128,6 +129,7 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     return true;
   }
 
+  /** Deletes all entries. Cost: O(entries). */
   clear(): void {
     this.heap.regions.finishReleases();
     this.#index.forEachAddress((address) => this.heap.freeOwned(address));

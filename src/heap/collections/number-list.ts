@@ -48,6 +48,7 @@ export class NumberList {
     this.#blockElements = 2 ** this.#blockShift;
   }
 
+  /** Elements. */
   get length(): number {
     return this.#length;
   }
@@ -85,7 +86,7 @@ export class NumberList {
     return value;
   }
 
-  /** Shortens the list. One block of room is kept, the rest freed. */
+  /** Shortens the list. One block of room is kept, the rest freed. @throws TypeError, RangeError unless it is at most its length. */
   truncate(length: number): void {
     this.#length = checkInteger('NumberList.length', length, 0, this.#length);
     const keep = Math.max(1, Math.ceil(length / this.#blockElements)) + 1;
@@ -103,6 +104,7 @@ export class NumberList {
     this.#capacity = 0;
   }
 
+  /** Calls `visit` with each element. @throws StaleRefError if its generation was released. */
   forEach(visit: (value: number, index: number) => void): void {
     for (let i = 0; i < this.#length; i++) visit(this.get(i), i);
   }

@@ -141,6 +141,7 @@ export class NumberMap {
     return this.#table.get(checkKey(key));
   }
 
+  /** Whether there is an entry of `key`. @throws TypeError for what is no number. */
   has(key: number): boolean {
     return Number.isNaN(key) ? this.#hasNan : this.#table.has(checkKey(key));
   }
@@ -164,6 +165,7 @@ export class NumberMap {
     return had;
   }
 
+  /** Deletes all entries. */
   clear(): void {
     this.#table.reset();
     this.#hasNan = false;
