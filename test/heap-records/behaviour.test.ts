@@ -171,6 +171,20 @@ for (const compile of [true, false]) {
       expect(() => cursor.$load('id', into)).toThrow(StaleRefError);
     });
 
+    it('refuses a record longer than its offsets reach, before anything is touched', () => {
+      const Long = defineRecord({ a: 'bytes', b: 'bytes', c: 'bytes', d: 'bytes', e: 'u32[]' }, 'Long');
+      const pool = new Pool(Long, { heap: new GenerationalHeap({ maxBytes: 1 << 20 }), compile });
+      // Never read, and so never in memory. Together they are longer than 32 bits can say.
+      const a = new Uint8Array(2 ** 30 - 1);
+      const long = { a, b: a, c: a, d: a, e: [1] };
+      expect(() => pool.create(long)).toThrow(/^Long takes 42949\d{5} bytes, more than 2147483640$/);
+      expect(pool.heap.stats().totals.bytesAllocated).toBe(0);
+      const none = new Uint8Array(0);
+      const ref = pool.create({ a: none, b: none, c: none, d: none, e: [1, 2] });
+      expect(() => pool.update(ref, long)).toThrow(/^Long takes 42949\d{5} bytes/);
+      expect(pool.read(ref)).toEqual({ a: none, b: none, c: none, d: none, e: [1, 2] });
+    });
+
     it('takes bytes that lie on the heap itself', () => {
       const heap = new GenerationalHeap({ maxBytes: 1 << 20, regionBytes: 1024 });
       const pool = new Pool(defineRecord({ blob: 'bytes' }), { heap, compile });

@@ -1,5 +1,13 @@
 import type { SlabMemory } from '../memory.js';
-import { type Field, type Group, LENGTH_WORD, nullWord, type RecordLayout } from './layout.js';
+import {
+  type Field,
+  type Group,
+  LENGTH_WORD,
+  MAX_RECORD_BYTES,
+  nullWord,
+  type RecordLayout,
+  tooLong,
+} from './layout.js';
 import { detached, measurePart, readPart, writePart } from './parts.js';
 import { fits, readScalar, writeScalar, wrongGroup, wrongValue } from './scalars.js';
 import type { StoredType } from './schema.js';
@@ -111,8 +119,9 @@ function setNull(member: Field | Group, into: Changes): void {
   else for (const inner of member.members) setNull(inner, into);
 }
 
+/** `at`, or the next multiple of `align`, a power of two. Right past 31 bits, too. */
 export function alignUp(at: number, align: number): number {
-  return (at + align - 1) & -align;
+  return at + (-at & (align - 1));
 }
 
 export function writeNulls(memory: SlabMemory, slab: number, at: number, changes: Changes): void {
@@ -163,6 +172,7 @@ export function interpretedCodec(layout: RecordLayout, memory: SlabMemory): Reco
       for (const { field, measure } of changes.fields) {
         if (field.part >= 0) bytes = alignUp(bytes, field.partAlign) + (measure >>> 2);
       }
+      if (bytes > MAX_RECORD_BYTES) throw tooLong(layout.root.name, bytes);
       target.place(bytes);
       const { slab, at } = target;
       memory.i32[slab]!.fill(0, at >>> 2, (at >>> 2) + layout.headWords);

@@ -4,7 +4,16 @@ import { HEADER_BYTES } from '../layout.js';
 import type { SlabMemory } from '../memory.js';
 import { isGroup, nameOf, type RecordCodec } from './codec.js';
 import type { CursorClass, RecordCursor } from './cursor.js';
-import { type Field, type Group, nullWord, numberFields, type RecordLayout, TAG_MASK } from './layout.js';
+import {
+  type Field,
+  type Group,
+  MAX_RECORD_BYTES,
+  nullWord,
+  numberFields,
+  type RecordLayout,
+  TAG_MASK,
+  tooLong,
+} from './layout.js';
 import { detached, measurePart, readPart, writePart } from './parts.js';
 import { wrongGroup, wrongValue } from './scalars.js';
 import type { StoredType } from './schema.js';
@@ -26,6 +35,7 @@ interface Kit {
   readonly fields: readonly Field[];
   readonly wrongValue: typeof wrongValue;
   readonly wrongGroup: typeof wrongGroup;
+  readonly tooLong: typeof tooLong;
   readonly measureText: typeof measureText;
   readonly measurePart: typeof measurePart;
   readonly detached: typeof detached;
@@ -35,8 +45,8 @@ interface Kit {
   readonly readPart: typeof readPart;
 }
 const KIT_NAMES =
-  'memory, heap, fields, wrongValue, wrongGroup, measureText, measurePart, detached, writeText, writePart, ' +
-  'readText, readPart';
+  'memory, heap, fields, wrongValue, wrongGroup, tooLong, measureText, measurePart, detached, writeText, ' +
+  'writePart, readText, readPart';
 
 function kitOf(heap: RecordHome, layout: RecordLayout): Kit {
   const { memory } = heap;
@@ -47,6 +57,7 @@ function kitOf(heap: RecordHome, layout: RecordLayout): Kit {
     fields,
     wrongValue,
     wrongGroup,
+    tooLong,
     measureText,
     measurePart,
     detached,
@@ -155,6 +166,7 @@ class CodecWriter {
       ${this.#checks.join('\n')}
       let tail = ${this.#layout.fixedBytes};
       ${this.#layout.parts.map((field) => this.#measure(field)).join('\n')}
+      if (tail > ${MAX_RECORD_BYTES}) throw tooLong(${JSON.stringify(this.#layout.root.name)}, tail);
       target.place(tail);
       const s = target.slab, at = target.at;
       ${heads.map((_, i) => `i32[s][(at >>> 2) + ${i}] = h${i};`).join('\n')}
@@ -218,7 +230,7 @@ class CodecWriter {
 
   #measure(field: Field): string {
     const i = this.#index(field);
-    const align = field.partAlign > 1 ? `tail = (tail + ${field.partAlign - 1}) & ${-field.partAlign};` : '';
+    const align = field.partAlign > 1 ? `tail += -tail & ${field.partAlign - 1};` : '';
     return `${align} const o${i} = tail; tail += m${i} >>> 2;`;
   }
 

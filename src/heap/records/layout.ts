@@ -47,6 +47,14 @@ export interface RecordLayout {
   readonly fixedBytes: number;
 }
 
+/** A record's longest byte length: with it, all offsets in a slab fit 32 bits, and those in the record 31. */
+export const MAX_RECORD_BYTES: number = 2 ** 31 - 8;
+
+/** The error for a record of more than MAX_RECORD_BYTES. */
+export function tooLong(name: string, bytes: number): RangeError {
+  return new RangeError(`${name} takes ${bytes} bytes, more than ${MAX_RECORD_BYTES}`);
+}
+
 export const TAG_MASK = 0xffff;
 /** Byte offset of a part's length word behind its offset word. */
 export const LENGTH_WORD = 4;

@@ -1,7 +1,7 @@
 import type { GenerationalHeap } from '../heap.js';
 import type { Ref } from '../types.js';
 import { alignUp, type Change, type Changes, setPart, writeNulls, writeScalarChange } from './codec.js';
-import { type Field, LENGTH_WORD, type RecordLayout } from './layout.js';
+import { type Field, LENGTH_WORD, MAX_RECORD_BYTES, type RecordLayout, tooLong } from './layout.js';
 import { writePart } from './parts.js';
 
 /** Most bytes of unchanged parts that are kept for the next rebuild; a longer buffer is dropped after use. */
@@ -32,6 +32,7 @@ export function applyChanges(heap: GenerationalHeap, layout: RecordLayout, ref: 
       (field) => changed.get(field)?.measure ?? u32[(at + field.offset + LENGTH_WORD) >>> 2]!,
     );
     const needed = tailEnd(layout, measures);
+    if (needed > MAX_RECORD_BYTES) throw tooLong(layout.root.name, needed);
     if (needed > payload) {
       heap.resize(ref, needed + ((needed - layout.fixedBytes) >>> 1));
       address = heap.addressOf(ref);
