@@ -8,6 +8,8 @@ import {
   type ByStore,
   column,
   header,
+  linesOf,
+  type Report,
   reportClosed,
   reportGrowth,
   reportOpen,
@@ -224,8 +226,8 @@ function reportGrowthOf(trials: readonly Trial[]): void {
     print(reportGrowth(small.results, large.results, large.group.mixes));
 }
 
-function print(lines: readonly string[]): void {
-  for (const line of lines) console.log(line);
+function print(report: Report): void {
+  for (const line of linesOf(report)) console.log(line);
 }
 
 /** 60 % of what the slowest of the group's stores can do, as measured in the closed loop. */
@@ -260,12 +262,12 @@ function runRounds(run: Run, trial: Trial, upTo: number): void {
     }
   }
   process.stderr.write('\r\x1b[K');
-  const lines = reportOf(trial);
-  trial.undecided = undecidedOf(lines);
-  print(lines);
+  const report = reportOf(trial);
+  trial.undecided = undecidedOf(report);
+  print(report);
 }
 
-function reportOf({ group, perSecond, results }: Trial): string[] {
+function reportOf({ group, perSecond, results }: Trial): Report {
   const inOrder = group.stores.filter((store) => results[store] !== undefined);
   const byStore: ByStore = Object.fromEntries(inOrder.map((store) => [store, results[store]!]));
   if (group.case === 'open') return reportOpen(group, perSecond, byStore);

@@ -117,7 +117,7 @@ export const MORE_ROUNDS: readonly number[] = [9, 15];
 /** A group that was run, and how it stands. */
 export interface Standing {
   readonly rounds: number;
-  /** Lines of its report that say no verdict. */
+  /** Verdicts of its report that are still out. */
   readonly undecided: number;
 }
 

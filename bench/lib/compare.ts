@@ -205,12 +205,25 @@ export function intervalText({ value, low, high, confidence }: Interval): string
   return `${shown(value)} [${shown(low)}, ${shown(high)}]${sure}`;
 }
 
-/** One line of a report: the verdict, what was measured, the figure with its interval, the target. */
-export function report(
-  what: string,
-  interval: Interval,
-  want: 'at least' | 'at most',
-  target: number,
-): string {
-  return `${verdict(interval, target, want).padEnd(9)}  ${what}: ${intervalText(interval)}, ${want} ${target}`;
+/** A figure held against its target. */
+export interface Judged {
+  readonly verdict: Verdict;
+  readonly what: string;
+  readonly figure: Interval;
+  readonly want: 'at least' | 'at most';
+  readonly target: number;
+}
+
+export function judged(what: string, figure: Interval, want: Judged['want'], target: number): Judged {
+  return { verdict: verdict(figure, target, want), what, figure, want, target };
+}
+
+/** Its line in a report: the verdict, what was measured, the figure with its interval, the target. */
+export function judgedText({ verdict, what, figure, want, target }: Judged): string {
+  return `${verdict.padEnd(9)}  ${what}: ${intervalText(figure)}, ${want} ${target}`;
+}
+
+/** The line of a figure that is judged for it alone. */
+export function report(what: string, figure: Interval, want: Judged['want'], target: number): string {
+  return judgedText(judged(what, figure, want, target));
 }
