@@ -7,7 +7,18 @@ import {
   type SlabMemory,
 } from '../heap/index.js';
 import type { ByteWriter } from './codecs/writer.js';
-import { ALTERNATIVE, FREQUENCY_MASK, HAS_TTL, HEADER_WORDS, keyWord, LONG_KEY, valueWord } from './entry.js';
+import { CommonTtls } from './common-ttls.js';
+import {
+  ALTERNATIVE,
+  FREQUENCY_MASK,
+  HEADER_WORDS,
+  keyWord,
+  LONG_KEY,
+  OWN_TTL,
+  TTL_MASK,
+  ttlWords,
+  valueWord,
+} from './entry.js';
 import type { Front } from './front.js';
 import { type CacheKey, KeyScratch } from './key.js';
 import { KeyIndex } from './key-index.js';
@@ -33,6 +44,7 @@ export class EntryStore {
   /** Words in front of an entry's ttl and key: links of the policy, then the size. */
   readonly fixedWords: number;
   readonly valueAlign: number;
+  readonly ttls: CommonTtls = new CommonTtls();
   /** Element 0 counts what may have moved or changed an entry: who reads in place asks whether it still may. */
   readonly changes: Int32Array = new Int32Array(1);
   /** Bytes of all entries' blocks. */
@@ -79,7 +91,7 @@ export class EntryStore {
 
   #released(address: Address): void {
     this.listener?.removed(address);
-    this.liveBytes -= this.heap.regions.blockBytes(address);
+    this.#uncount(address);
     this.#unindex(this.keys.hashAt(address), address);
   }
 
@@ -88,6 +100,11 @@ export class EntryStore {
     this.changes[0]!++;
     this.index.replace(hash, from, to);
     this.front?.moved(hash, from, to);
+  }
+
+  #uncount(address: Address): void {
+    this.liveBytes -= this.heap.regions.blockBytes(address);
+    this.ttls.left(this.markOf(address));
   }
 
   #unindex(hash: number, address: Address): void {
@@ -139,10 +156,15 @@ export class EntryStore {
     i32[at] = (i32[at]! & ~FREQUENCY_MASK) | frequency;
   }
 
-  setAlternative(address: Address, flags: number): void {
+  /** Gives the entry other flags in its place: its ttl must take as many words as before. */
+  setFlags(address: Address, flags: number): void {
     const i32 = this.i32Of(address);
     const at = this.wordOf(address);
-    if (((i32[at]! ^ flags) & ALTERNATIVE) !== 0) i32[at] = i32[at]! ^ ALTERNATIVE;
+    const changed = (i32[at]! ^ flags) & (ALTERNATIVE | TTL_MASK);
+    if (changed === 0) return;
+    this.ttls.left(i32[at]!);
+    this.ttls.entered(flags);
+    i32[at] = i32[at]! ^ changed;
   }
 
   /** Word `n` of the fixed words. */
@@ -154,21 +176,36 @@ export class EntryStore {
     this.i32Of(address)[this.wordOf(address) + HEADER_WORDS + n] = value;
   }
 
-  /** Word `n` (0 start, 1 ttl) of an entry that has a ttl. */
-  ttlWordOf(address: Address, n: number): number {
-    return this.fixedOf(address, this.fixedWords + n);
+  /** When the ttl began of an entry that has one, as in ttl.ts. */
+  startWordOf(address: Address): number {
+    return this.fixedOf(address, this.fixedWords);
   }
 
-  setTtlWord(address: Address, n: number, value: number): void {
-    this.setFixed(address, this.fixedWords + n, value);
+  setStartWord(address: Address, word: number): void {
+    this.setFixed(address, this.fixedWords, word);
+  }
+
+  /** The ttl of an entry that has one, as in ttl.ts. */
+  ttlWordOf(address: Address): number {
+    const i32 = this.i32Of(address);
+    const at = this.wordOf(address);
+    const mark = i32[at]!;
+    return (mark & TTL_MASK) === OWN_TTL
+      ? i32[at + HEADER_WORDS + this.fixedWords + 1]!
+      : this.ttls.wordOf(mark);
+  }
+
+  /** Writes the ttl that the entry's flags are for. */
+  setTtlWord(address: Address, word: number): void {
+    if ((this.markOf(address) & TTL_MASK) === OWN_TTL) this.setFixed(address, this.fixedWords + 1, word);
   }
 
   // ---- writing ----
 
-  /** Payload bytes of an entry with the loaded key and a value of `valueBytes`. */
-  payloadBytes(hasTtl: boolean, valueBytes: number): number {
+  /** Payload bytes of an entry with the loaded key, these flags and a value of `valueBytes`. */
+  payloadBytes(flags: number, valueBytes: number): number {
     const { words, byteLength } = this.keys;
-    const head = this.fixedWords + (hasTtl ? 2 : 0) + (byteLength >= LONG_KEY ? 1 : 0);
+    const head = this.fixedWords + ttlWords(flags) + (byteLength >= LONG_KEY ? 1 : 0);
     // The header's two words change nothing about odd and even.
     return ((head + words + this.valueAlign) & ~this.valueAlign) * 4 + valueBytes;
   }
@@ -180,7 +217,7 @@ export class EntryStore {
    */
   allocate(generation: Generation, flags: number, valueBytes: number, site: number): Address {
     const { keys } = this;
-    const payload = this.payloadBytes((flags & HAS_TTL) !== 0, valueBytes);
+    const payload = this.payloadBytes(flags, valueBytes);
     const mark = keys.markBits | flags;
     const address = this.heap.allocateOwned(this.#owner, payload, generation, site, mark);
     const i32 = this.i32Of(address);
@@ -188,6 +225,7 @@ export class EntryStore {
     if (keys.byteLength >= LONG_KEY) i32[at - 1] = keys.byteLength;
     keys.write(i32, at);
     this.liveBytes += this.heap.regions.blockBytes(address);
+    this.ttls.entered(flags);
     return address;
   }
 
@@ -223,7 +261,7 @@ export class EntryStore {
 
   /** Undoes `allocate`. */
   abandon(address: Address): void {
-    this.liveBytes -= this.heap.regions.blockBytes(address);
+    this.#uncount(address);
     this.heap.freeOwned(address);
   }
 
@@ -282,6 +320,7 @@ export class EntryStore {
       this.heap.releaseGeneration(generation, { keep: true, tellOwners: false });
     }
     this.liveBytes = 0;
+    this.ttls.clear();
     this.index.clear();
     this.front?.clear();
   }

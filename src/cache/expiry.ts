@@ -1,5 +1,5 @@
 import type { Address } from '../heap/index.js';
-import { HAS_TTL } from './entry.js';
+import { TTL_MASK } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import type { RegionTable } from './region-table.js';
 import { ageOf, isLong, startWord, ttlOf, ttlWord } from './ttl.js';
@@ -38,38 +38,43 @@ export class Expiry {
   /** By its ttl, or, where that may have wrapped around, by its region's deadline (region-table.ts). */
   isStale(address: Address): boolean {
     const store = this.#store;
-    if ((store.markOf(address) & HAS_TTL) === 0) return false;
+    if ((store.markOf(address) & TTL_MASK) === 0) return false;
     const nowMs = this.nowMs();
-    const word = store.ttlWordOf(address, 1);
-    if (ageOf(store.ttlWordOf(address, 0), word, nowMs) > ttlOf(word)) return true;
+    const word = store.ttlWordOf(address);
+    if (ageOf(store.startWordOf(address), word, nowMs) > ttlOf(word)) return true;
     return !isLong(word) && Math.floor(nowMs) > this.#table.deadlineMs[store.heap.regionAt(address)]!;
   }
 
   /** The entry's ttl in ms, 0 if it has none. */
   ttlMsOf(address: Address): number {
-    return (this.#store.markOf(address) & HAS_TTL) === 0 ? 0 : ttlOf(this.#store.ttlWordOf(address, 1));
+    return (this.#store.markOf(address) & TTL_MASK) === 0 ? 0 : ttlOf(this.#store.ttlWordOf(address));
   }
 
   /** How long ago the entry's ttl began. Only for entries with a ttl. */
   ageMsOf(address: Address): number {
-    return ageOf(this.#store.ttlWordOf(address, 0), this.#store.ttlWordOf(address, 1), this.nowMs());
+    return ageOf(this.#store.startWordOf(address), this.#store.ttlWordOf(address), this.nowMs());
   }
 
-  /** Writes the ttl of an entry that has room for one. */
+  /** The flags for an entry that is to have this ttl. 0: none. */
+  flagsFor(ttlMs: number): number {
+    return ttlMs > 0 ? this.#store.ttls.flagsFor(ttlWord(ttlMs)) : 0;
+  }
+
+  /** Writes the ttl of an entry that has the flags for it. */
   begin(address: Address, ttlMs: number, startMs: number): void {
     const word = ttlWord(ttlMs);
-    this.#store.setTtlWord(address, 1, word);
-    this.#store.setTtlWord(address, 0, startWord(startMs, this.nowMs(), word));
+    this.#store.setTtlWord(address, word);
+    this.#store.setStartWord(address, startWord(startMs, this.nowMs(), word));
     this.hasTtls = true;
   }
 
   restart(address: Address): void {
     const store = this.#store;
-    if ((store.markOf(address) & HAS_TTL) === 0) return;
-    const word = store.ttlWordOf(address, 1);
+    if ((store.markOf(address) & TTL_MASK) === 0) return;
+    const word = store.ttlWordOf(address);
     const nowMs = this.nowMs();
     this.onRestart?.before(address);
-    store.setTtlWord(address, 0, startWord(nowMs, nowMs, word));
+    store.setStartWord(address, startWord(nowMs, nowMs, word));
     this.onRestart?.after(address);
   }
 }

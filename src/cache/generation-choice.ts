@@ -1,5 +1,5 @@
 import type { Address, Generation } from '../heap/index.js';
-import { HAS_TTL } from './entry.js';
+import { TTL_MASK, ttlWords } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import type { Expiry } from './expiry.js';
 import { BY_HAND } from './lane.js';
@@ -50,24 +50,24 @@ export class GenerationChoice {
     return given as Generation | 0;
   }
 
-  /** For an entry with the loaded key. `hasTtl`: it is to have the request's. `valueBytes`: of its value. */
-  forNew(request: PlacedRequest, hasTtl: boolean, valueBytes: number): Generation {
-    return this.#choose(this.#policy.queueFor(this.#store.keys.hash), request, hasTtl, valueBytes);
+  /** For an entry with the loaded key and these flags, its ttl the request's. `valueBytes`: of its value. */
+  forNew(request: PlacedRequest, flags: number, valueBytes: number): Generation {
+    return this.#choose(this.#policy.queueFor(this.#store.keys.hash), request, flags, valueBytes);
   }
 
   /** The same for one that is written anew, and keeps its queue. */
-  forRewritten(at: Address, request: PlacedRequest, hasTtl: boolean, valueBytes: number): Generation {
+  forRewritten(at: Address, request: PlacedRequest, flags: number, valueBytes: number): Generation {
     const { queue } = this.#placement.laneAt(at);
-    if (queue === BY_HAND) return this.forNew(request, hasTtl, valueBytes);
-    return this.#choose(queue, request, hasTtl, valueBytes);
+    if (queue === BY_HAND) return this.forNew(request, flags, valueBytes);
+    return this.#choose(queue, request, flags, valueBytes);
   }
 
-  #choose(queue: number, request: PlacedRequest, hasTtl: boolean, valueBytes: number): Generation {
+  #choose(queue: number, request: PlacedRequest, flags: number, valueBytes: number): Generation {
     const given = this.#given(request);
     if (given !== 0) return given;
-    const bytes = this.#store.payloadBytes(hasTtl, valueBytes);
+    const bytes = this.#store.payloadBytes(flags, valueBytes);
     const site = this.siteOf(request);
-    if (!hasTtl) return this.#placement.choose(queue, 0, 0, site, bytes);
+    if ((flags & TTL_MASK) === 0) return this.#placement.choose(queue, 0, 0, site, bytes);
     return this.#placement.choose(queue, request.ttlMs, this.#remainingMs(request), site, bytes);
   }
 
@@ -75,16 +75,16 @@ export class GenerationChoice {
     return request.startMs + request.ttlMs - this.#expiry.nowMs();
   }
 
-  /** Whether the place of the entry at `at` still is the right one for what it is to be now. */
-  mayStay(at: Address, request: PlacedRequest, hasTtl: boolean): boolean {
+  /** Whether the place of the entry at `at` still is the right one for what it is to be now, with these flags. */
+  mayStay(at: Address, request: PlacedRequest, flags: number): boolean {
     const { heap } = this.#store;
-    if (((this.#store.markOf(at) & HAS_TTL) !== 0) !== hasTtl) return false;
+    if (ttlWords(this.#store.markOf(at)) !== ttlWords(flags)) return false;
     const given = this.#given(request);
     if (given !== 0 && given !== heap.generationAt(at)) return false;
     // What lives and dies by a site is told from others of its site.
     const site = this.siteOf(request);
     if (site !== 0 && site !== heap.siteAt(at)) return false;
-    if (!hasTtl || request.keepTtl) return true;
+    if ((flags & TTL_MASK) === 0 || request.keepTtl) return true;
     return !this.#placement.outgrows(at, request.ttlMs, this.#remainingMs(request));
   }
 }

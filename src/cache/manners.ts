@@ -4,7 +4,7 @@ import { Announcements } from './announcements.js';
 import { Autopurge } from './autopurge.js';
 import { metrics } from './channels.js';
 import type { CacheEngine } from './engine.js';
-import { HAS_TTL } from './entry.js';
+import { TTL_MASK } from './entry.js';
 import { type FetchDefaults, Fetches, type FetchHost } from './fetch.js';
 import type { CacheKey } from './key.js';
 import { StaleSweep } from './stale-sweep.js';
@@ -71,7 +71,7 @@ export class Manners<K extends CacheKey, V, FC> {
     const address = engine.find(key);
     if (address === -1) return this.#readMissing(key, options, status);
     const mark = engine.store.markOf(address);
-    const hasTtl = (mark & HAS_TTL) !== 0;
+    const hasTtl = (mark & TTL_MASK) !== 0;
     if (hasTtl && engine.expiry.isStale(address)) return this.#readStale(key, address, options, status);
     this.hits++;
     engine.hit(address, mark);

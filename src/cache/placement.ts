@@ -1,5 +1,5 @@
 import type { Address, Generation, RegionIndex } from '../heap/index.js';
-import { HAS_TTL } from './entry.js';
+import { TTL_MASK } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import type { Expiry } from './expiry.js';
 import { FifoQueue } from './fifo-queue.js';
@@ -225,7 +225,7 @@ export class Placement {
     const lane = this.table.lane(region);
     if (this.isOverdue(region)) return true;
     if (lane.bucket === -1) return false;
-    if (ttlMs > SHORT_TTL_MS !== isLong(this.#store.ttlWordOf(address, 1))) return true;
+    if (ttlMs > SHORT_TTL_MS !== isLong(this.#store.ttlWordOf(address))) return true;
     // The lane's open region is where it would go.
     if (this.isOpen(region)) return false;
     return this.table.sinceSweptMs(region, this.#expiry.nowMs()) > remainingMs * RENEWAL_SHARE;
@@ -247,7 +247,7 @@ export class Placement {
     const lane = table.lane(region);
     lane.bytes += bytes;
     this.#queueOf(lane).bytes += bytes;
-    if ((this.#store.markOf(address) & HAS_TTL) !== 0) this.renewed(address);
+    if ((this.#store.markOf(address) & TTL_MASK) !== 0) this.renewed(address);
   }
 
   #open(region: RegionIndex, lane: Lane): void {
@@ -269,8 +269,8 @@ export class Placement {
     const region = store.heap.regionAt(address);
     const lane = table.lane(region);
     const nowMs = this.#expiry.nowMs();
-    const word = store.ttlWordOf(address, 1);
-    const expiry = expiryOf(store.ttlWordOf(address, 0), word, nowMs);
+    const word = store.ttlWordOf(address);
+    const expiry = expiryOf(store.startWordOf(address), word, nowMs);
     if (isLong(word)) {
       // The deadline must not hide that short ttls beside it are over: see Expiry.isStale.
       if (lane.bucket === -1) return;
@@ -325,8 +325,8 @@ export class Placement {
     if (from.bucket === -1) return lanes[from.split]!;
     const store = this.#store;
     const nowMs = this.#expiry.nowMs();
-    const word = store.ttlWordOf(address, 1);
-    const remainingMs = expiryOf(store.ttlWordOf(address, 0), word, nowMs) - nowMs;
+    const word = store.ttlWordOf(address);
+    const remainingMs = expiryOf(store.startWordOf(address), word, nowMs) - nowMs;
     return lanes[this.#splits + this.#bucketFor(isLong(word), remainingMs, false)]!;
   }
 

@@ -1,5 +1,5 @@
 /**
- * A start and a ttl in two words. Up to six days both are milliseconds; a longer ttl, and its start, are counted
+ * A start and a ttl, a word each. Up to six days both are milliseconds; a longer ttl, and its start, are counted
  * in units of 1024 ms (the ttl rounded up), to 34 years. The words wrap around, those of short ttls after 24.8
  * days: what an entry's region is known to hold (region-table.ts) tells what has been over for longer.
  */

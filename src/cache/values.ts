@@ -1,7 +1,7 @@
 import type { Address, RecordReader } from '../heap/index.js';
 import { type Codec, UnencodableError } from './codecs/codec.js';
 import { ByteWriter } from './codecs/writer.js';
-import { ALTERNATIVE, HAS_TTL, HEADER_WORDS, valueWord } from './entry.js';
+import { ALTERNATIVE, HEADER_WORDS, TTL_MASK, valueWord } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import { Front } from './front.js';
 import { HeapValues } from './heap-values.js';
@@ -132,7 +132,7 @@ export class Values<K extends CacheKey, V> {
     const { memory } = store;
     const i32 = memory.i32[at >>> memory.slabShift]!;
     const header = (at & memory.slabMask) << memory.wordShift;
-    if ((i32[header]! & (HAS_TTL | ALTERNATIVE)) !== 0) return false;
+    if ((i32[header]! & (TTL_MASK | ALTERNATIVE)) !== 0) return false;
     const start = valueWord(i32, header, store.fixedWords, store.valueAlign);
     const room = store.heap.byteLengthAt(at) - ((start - header - HEADER_WORDS) << 2);
     const { length, i32: from } = this.writer;

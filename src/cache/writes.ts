@@ -1,7 +1,7 @@
 import { type Address, type Generation, type GenerationalHeap, HeapFullError } from '../heap/index.js';
 import { channels } from './channels.js';
 import type { CacheEngine } from './engine.js';
-import { ALTERNATIVE, HAS_TTL } from './entry.js';
+import { ALTERNATIVE, TTL_MASK } from './entry.js';
 import type { EntryStore } from './entry-store.js';
 import type { GenerationChoice } from './generation-choice.js';
 import type { CacheKey } from './key.js';
@@ -81,14 +81,15 @@ export class Writes<K extends CacheKey, V> {
     if (existing !== -1 && alternative === 0 && request.isPlain && this.#overwrite(existing)) return REPLACED;
     this.#engine.beginCall(this.#values.writer.length);
     const keepsTtl = request.keepTtl && existing !== -1;
-    const hasTtl = keepsTtl ? (store.markOf(existing) & HAS_TTL) !== 0 : request.ttlMs > 0;
-    if (keepsTtl && hasTtl) {
+    const { expiry } = this.#engine;
+    const ttlFlags = keepsTtl ? store.markOf(existing) & TTL_MASK : expiry.flagsFor(request.ttlMs);
+    if (keepsTtl && ttlFlags !== 0) {
       // Making room may evict the entry whose ttl is to be kept.
-      request.ttlMs = this.#engine.expiry.ttlMsOf(existing);
-      request.startMs = this.#engine.expiry.nowMs() - this.#engine.expiry.ageMsOf(existing);
+      request.ttlMs = expiry.ttlMsOf(existing);
+      request.startMs = expiry.nowMs() - expiry.ageMsOf(existing);
     }
-    const flags = alternative | (hasTtl ? HAS_TTL : 0);
-    const payload = store.payloadBytes(hasTtl, this.#values.writer.length);
+    const flags = alternative | ttlFlags;
+    const payload = store.payloadBytes(flags, this.#values.writer.length);
     const size = request.size > 0 ? request.size : Math.ceil((payload + 8) / 8) * 8;
     this.lastSize = size;
     const result = this.#fits(key, payload, size)
@@ -151,7 +152,7 @@ export class Writes<K extends CacheKey, V> {
     this.#makeSizeFor(size);
     const hash = store.keys.hash;
     if (!this.#prepare(hash)) return REFUSED;
-    const generation = this.#choice.forNew(request, (flags & HAS_TTL) !== 0, this.#values.writer.length);
+    const generation = this.#choice.forNew(request, flags, this.#values.writer.length);
     const address = this.#allocate(generation, flags, this.#choice.siteOf(request));
     if (address === -1) return REFUSED;
     this.#fill(address, flags, size, request, -1);
@@ -177,10 +178,7 @@ export class Writes<K extends CacheKey, V> {
     const heap = this.#heap;
     const tells = result === REPLACED && !request.noDispose && this.#engine.onGone !== undefined;
     const oldPayload = heap.byteLengthAt(at);
-    if (
-      !this.#choice.mayStay(at, request, (flags & HAS_TTL) !== 0) ||
-      !this.#fitsInPlace(at, oldPayload, payload)
-    ) {
+    if (!this.#choice.mayStay(at, request, flags) || !this.#fitsInPlace(at, oldPayload, payload)) {
       return this.#rewriteElsewhere(at, flags, size, request, result, tells);
     }
     if (tells) {
@@ -191,7 +189,7 @@ export class Writes<K extends CacheKey, V> {
     }
     this.#values.replacing(store.keys.hash, at);
     this.#sizes.changes(at, size);
-    store.setAlternative(at, flags);
+    store.setFlags(at, flags);
     this.#fill(at, flags, size, request, at);
     this.#engine.hit(at);
     this.#afterGrowth();
@@ -213,12 +211,7 @@ export class Writes<K extends CacheKey, V> {
     const store = this.#store;
     const { hash } = store.keys;
     store.held = at;
-    const generation = this.#choice.forRewritten(
-      at,
-      request,
-      (flags & HAS_TTL) !== 0,
-      this.#values.writer.length,
-    );
+    const generation = this.#choice.forRewritten(at, request, flags, this.#values.writer.length);
     const to = this.#allocate(generation, flags, this.#choice.siteOf(request) || this.#heap.siteAt(at));
     const from = store.held;
     if (to === -1) return REFUSED;
@@ -252,10 +245,10 @@ export class Writes<K extends CacheKey, V> {
   #fill(at: Address, flags: number, size: number, request: PutRequest, former: Address | -1): void {
     const store = this.#store;
     this.#sizes.write(at, size);
-    if ((flags & HAS_TTL) !== 0) {
+    if ((flags & TTL_MASK) !== 0) {
       if (request.keepTtl && former !== -1) {
-        store.setTtlWord(at, 0, store.ttlWordOf(former, 0));
-        store.setTtlWord(at, 1, store.ttlWordOf(former, 1));
+        store.setStartWord(at, store.startWordOf(former));
+        store.setTtlWord(at, store.ttlWordOf(former));
       } else {
         this.#engine.expiry.begin(at, request.ttlMs, request.startMs);
         if (former === at) this.#engine.placement.renewed(at);
@@ -304,7 +297,7 @@ export class Writes<K extends CacheKey, V> {
   /** Places a block for the loaded key and the value in hand, evicting as needed. -1 if there is no room. */
   #allocate(generation: Generation, flags: number, site: number): Address | -1 {
     const { room, placement } = this.#engine;
-    const payload = this.#store.payloadBytes((flags & HAS_TTL) !== 0, this.#values.writer.length);
+    const payload = this.#store.payloadBytes(flags, this.#values.writer.length);
     room.workAhead(payload);
     const regions = this.#heap.regions.opens(generation, payload);
     if (!this.#ensureRoom(generation, payload, regions)) return -1;

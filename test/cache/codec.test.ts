@@ -422,6 +422,8 @@ describe('keys', () => {
     'ż',
     '\ud800',
     'k'.repeat(510),
+    'k'.repeat(126),
+    'k'.repeat(127),
     'k'.repeat(511),
     'k'.repeat(512),
     'ż'.repeat(300),
