@@ -267,7 +267,7 @@ export class ConflictSearch {
     state.groups = [];
     state.conflictCycle = null;
     table.rows.reset(state.base, heap.cycle);
-    this.#usesKeys(state);
+    heap.wantsPlacementKey = this.#probed.length > 0 || this.#usesKeys(state);
     this.#tell(state, 'none');
     for (const row of rows) {
       // The site's own row may be given away between two steps.

@@ -52,6 +52,19 @@ describe('a cache whose keys tell lifetimes apart', () => {
     expect(heap.wantsPlacementKey).toBe(true);
   });
 
+  it('is asked for no key any more once all lifetimes have long been alike', () => {
+    const started = learningHeap();
+    run(planted, 96, started).cache.clear();
+    expect(started.heap.wantsPlacementKey).toBe(true);
+    const alike: Keys = [
+      ['session:', 1],
+      ['user---:', 1],
+    ];
+    run(alike, 96 + 160, started);
+    expect(contextsOf(started.pretenurer, 'entries').length).toBe(1);
+    expect(started.heap.wantsPlacementKey).toBe(false);
+  });
+
   it('goes by them from the start with an earlier run’s profile', () => {
     const earlier = run(planted, 96);
     const priors = priorsOfDecisions(profileContexts(earlier.pretenurer.contexts()));
