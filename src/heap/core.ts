@@ -96,9 +96,11 @@ export class HeapCore {
 
   /** Gives generation `g` a fresh allocation region. @throws HeapFullError */
   openRegion(g: number, askedBytes: number): void {
-    if (this.#reopen(g)) return;
     const { generations } = this;
+    // Asked before: who is told of a freed region may release the generation too.
     const generation = generations.id(g);
+    this.room.giveDeadBack();
+    if (this.#reopen(g)) return;
     const region = this.room.takeRegion(askedBytes);
     this.checkOutlived(generation, g, region, 1);
     this.retire(g);

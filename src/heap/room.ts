@@ -2,7 +2,7 @@ import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
 import { HeapFullError } from './errors.js';
 import { fixedBytes } from './options.js';
-import { NONE } from './region-space.js';
+import { NONE, PIN_MASK } from './region-space.js';
 import { RESERVE_REGIONS, RunClearer } from './run-clearer.js';
 
 /** Tables are given what is there: more slabs would leave them less. */
@@ -17,6 +17,8 @@ export class Room {
   /** All that blocks and owners' tables can ever have. */
   readonly #mostBytes: number;
   #inHook: boolean = false;
+  /** The heap cycle in which allocation regions were last looked through for dead ones. */
+  #lookedCycle: number = 0;
 
   constructor(core: HeapCore) {
     this.#core = core;
@@ -75,6 +77,35 @@ export class Room {
     // Apart, since a function that makes closures leaves a context on the JS heap even when it needs none.
     if (space.freeCount <= RESERVE_REGIONS) this.#makeRoomForRegion(askedBytes);
     return space.takeRegion();
+  }
+
+  /**
+   * Once a heap cycle, frees allocation regions and destinations in which all blocks have died. A generation that nothing is
+   * placed in any more would keep them for good: deaths are weighed in retired regions only. To be called where a region
+   * is opened, not at the turn of a cycle, when a block may be about to be placed in one of them.
+   *
+   * Those of owners who evacuate by themselves are left alone: they count on room that they have seen. Cost: O(generations).
+   */
+  giveDeadBack(): void {
+    const core = this.#core;
+    const { generations, evacuator } = core;
+    if (core.cycle === this.#lookedCycle || evacuator.isCopying) return;
+    this.#lookedCycle = core.cycle;
+    for (let g = 1; g < generations.count; g++) {
+      if (generations.liveLimit[g]! <= 0) continue;
+      if (this.#isDead(generations.top(g), generations.end(g))) core.retire(g);
+      if (this.#isDead(generations.destinationTop[g]!, generations.destinationEnd[g]!))
+        core.retireDestination(g);
+    }
+  }
+
+  /** Whether all blocks between the start of the region that ends at `end` (0: there is none) and `top` are dead. */
+  #isDead(top: number, end: number): boolean {
+    const { space } = this.#core;
+    if (end === 0) return false;
+    const start = end - space.regionUnits;
+    const region = start >>> space.regionShift;
+    return space.freed[region] === top - start && (space.pins[region]! & PIN_MASK) === 0;
   }
 
   #makeRoomForRegion(askedBytes: number): void {
