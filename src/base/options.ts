@@ -11,6 +11,47 @@ function shown(value: unknown): string {
 }
 
 /**
+ * Checks that `options` is an object of options, each of which is one of `names`: one that nobody reads, a misspelt bound
+ * above all, would go unnoticed. Leaves no garbage.
+ *
+ * @param what who takes them, as the user wrote it.
+ * @throws TypeError naming the first that is none, and the one that may have been meant.
+ */
+export function checkNames(what: string, options: unknown, names: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TypeError(`${what} takes an object of options, got ${shown(options)}`);
+  }
+  for (const name in options) if (!names.includes(name)) throw unknownOption(what, name, names);
+}
+
+/** Slips of the pen in a name that is still taken for a known one. */
+const MOST_SLIPS = 2;
+
+function unknownOption(what: string, name: string, names: readonly string[]): TypeError {
+  const slips = names.map((known) => distance(name.toLowerCase(), known.toLowerCase()));
+  const fewest = Math.min(...slips);
+  const hint =
+    fewest <= MOST_SLIPS
+      ? `did you mean '${names[slips.indexOf(fewest)]}'?`
+      : `there are ${names.join(', ')}`;
+  return new TypeError(`${what} has no option '${name}'; ${hint}`);
+}
+
+/** Letters to put in, take out or exchange to make `b` of `a` (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const exchanged = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(exchanged, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/**
  * @returns `value` as an integer within [min, max].
  * @throws TypeError when it is no integer, RangeError when it is out of bounds.
  */

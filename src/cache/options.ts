@@ -1,4 +1,4 @@
-import { checkBoolean, checkFunction, checkInteger, checkOneOf } from '../base/index.js';
+import { checkBoolean, checkFunction, checkInteger, checkNames, checkOneOf } from '../base/index.js';
 import { GenerationalHeap } from '../heap/index.js';
 import type { Codec } from './codecs/codec.js';
 import { bytesCodec, customCodec, jsonCodec, stringCodec } from './codecs/simple.js';
@@ -82,10 +82,7 @@ function resolveFront(
     );
   }
   const given: FrontOptions = front === true ? {} : typeof front === 'number' ? { entries: front } : front;
-  for (const name of Object.keys(given)) {
-    if (name !== 'entries' && name !== 'freeze')
-      throw new TypeError(`ArenaCache.front has no option '${name}'`);
-  }
+  checkNames('ArenaCache.front', given, ['entries', 'freeze']);
   return {
     entries: checkInteger('ArenaCache.front.entries', given.entries ?? FRONT_ENTRIES, 4, 2 ** 20),
     freeze: checkBoolean('ArenaCache.front.freeze', given.freeze ?? process.env.NODE_ENV !== 'production'),
@@ -111,7 +108,7 @@ export const FLAGS = [
   'ttlAutopurge',
 ] as const;
 
-const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions<CacheKey, unknown>>([
+const NAMES: readonly (keyof CacheOptions<CacheKey, unknown>)[] = [
   'maxBytes',
   'heap',
   'max',
@@ -136,12 +133,10 @@ const NAMES: ReadonlySet<string> = new Set<keyof CacheOptions<CacheKey, unknown>
   'generation',
   'site',
   ...FLAGS,
-]);
+];
 
 function checkRest(options: CacheOptions<never, never>): void {
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name)) throw new TypeError(`ArenaCache has no option '${name}'; see docs/cache.md`);
-  }
+  checkNames('ArenaCache', options, NAMES);
   for (const name of FLAGS) {
     if (options[name] !== undefined) checkBoolean(`ArenaCache.${name}`, options[name]);
   }
@@ -196,7 +191,7 @@ export function resolveCacheOptions<K extends CacheKey, V>(
   if (front !== undefined && codec.bind !== undefined) {
     throw new TypeError('ArenaCache.front: record views are read in place, there is nothing to keep');
   }
-  if (options.perf !== undefined) checkFunction('ArenaCache.perf.now', options.perf.now);
+  if (options.perf !== undefined) checkFunction('ArenaCache.perf.now', options.perf?.now);
   const { perf = performance } = options;
   const heap = options.heap ?? ownHeap(maxBytes, name);
   return {

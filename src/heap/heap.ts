@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect } from 'node:util';
-import { checkBoolean, checkFunction, checkInteger, checkNumber } from '../base/index.js';
+import { checkBoolean, checkFunction, checkInteger, checkNames, checkNumber } from '../base/index.js';
 import { channels } from './channels.js';
 import { describeRegions } from './describe.js';
 import { NEVER_MOVES } from './generation-table.js';
@@ -41,9 +41,19 @@ export interface GenerationOptions {
   readonly vacate?: (region: RegionIndex) => void;
 }
 
+const GENERATION_OPTIONS: readonly string[] = Object.keys({
+  fixed: true,
+  evacuateTo: true,
+  liveThreshold: true,
+  waitCycles: true,
+  vacate: true,
+} satisfies Record<keyof GenerationOptions, true>);
+const RELEASE_OPTIONS: readonly string[] = ['keep', 'tellOwners'];
+const SITE_OPTIONS: readonly string[] = ['generation'];
+
 /**
- * The generational heap: memory that V8 neither copies nor marks, in N generations of regions (NG2C, papers.md
- * section 2). docs/heap.md explains it; the calls here say what they cost.
+ * The generational heap: memory that V8 neither copies nor marks, in N generations of regions (NG2C,
+ * ISMM'17). docs/heap.md explains it; the calls here say what they cost.
  *
  * Any call that may allocate or step may move blocks: refs stay valid, views and addresses do not.
  * A heap belongs to the thread that made it.
@@ -139,6 +149,7 @@ export class GenerationalHeap extends RegionHeap {
    *   TypeError for options that a fixed generation cannot have.
    */
   newGeneration(options: GenerationOptions = {}): Generation {
+    checkNames('newGeneration', options, GENERATION_OPTIONS);
     if (checkBoolean('newGeneration.fixed', options.fixed ?? false)) return this.#newFixed(options);
     const { config } = this.core;
     const evacuateTo = this.#movingIndexOf(options.evacuateTo ?? PERMANENT_GENERATION);
@@ -188,6 +199,7 @@ export class GenerationalHeap extends RegionHeap {
    * @throws RangeError, or TypeError for a fixed generation, before anything is changed.
    */
   configureGeneration(generation: number, options: GenerationOptions): void {
+    checkNames('configureGeneration', options, GENERATION_OPTIONS);
     const g = this.#movingIndexOf(generation);
     if (options.fixed !== undefined) {
       throw new TypeError(
@@ -286,6 +298,7 @@ export class GenerationalHeap extends RegionHeap {
     generation: number,
     options: { readonly keep?: boolean; readonly tellOwners?: boolean } = {},
   ): void {
+    checkNames('releaseGeneration', options, RELEASE_OPTIONS);
     const g = this.#indexOf(generation);
     const core = this.core;
     const startMs = this.pauses.start();
@@ -389,6 +402,7 @@ export class GenerationalHeap extends RegionHeap {
    * @throws TypeError for what is no name, or a fixed generation; RangeError if there is no such generation.
    */
   site(name: string, options: { readonly generation?: number } = {}): SiteId {
+    checkNames('heap.site', options, SITE_OPTIONS);
     const id = this.core.sites.intern(name);
     this.refresh();
     if (options.generation !== undefined) {

@@ -3,6 +3,7 @@ import {
   checkBoolean,
   checkFunction,
   checkInteger,
+  checkNames,
   checkNumber,
   mathRandom,
   type Random,
@@ -94,6 +95,30 @@ export interface HeapConfig extends Required<Omit<HeapOptions, 'alignBytes' | 'm
   readonly liveLimit: number;
 }
 
+const NAMES: readonly string[] = Object.keys({
+  maxBytes: true,
+  regionBytes: true,
+  generations: true,
+  cycleBytes: true,
+  alignBytes: true,
+  maxRefs: true,
+  liveThreshold: true,
+  wasteThreshold: true,
+  settleCycles: true,
+  stepBudgetMs: true,
+  sampleBytes: true,
+  shrinkAfterCycles: true,
+  shared: true,
+  decommit: true,
+  upFront: true,
+  hugePages: true,
+  debug: true,
+  zeroFill: true,
+  name: true,
+  clock: true,
+  random: true,
+} satisfies Record<keyof HeapOptions, true>);
+
 function floorPowerOfTwo(value: number): number {
   return 2 ** Math.floor(Math.log2(value));
 }
@@ -118,7 +143,7 @@ function resolveName(name: string | undefined): string {
 
 function resolveClock(clock: Clock | undefined): Clock {
   if (clock === undefined) return systemClock;
-  checkFunction('GenerationalHeap.clock.nowMs', clock.nowMs);
+  checkFunction('GenerationalHeap.clock.nowMs', clock?.nowMs);
   return clock;
 }
 
@@ -128,6 +153,7 @@ function resolveClock(clock: Clock | undefined): Clock {
  * @throws TypeError, RangeError naming the option.
  */
 export function resolveOptions(options: HeapOptions): HeapConfig {
+  checkNames('GenerationalHeap', options, NAMES);
   const at = (option: string): string => `GenerationalHeap.${option}`;
   const maxBytes = checkInteger(at('maxBytes'), options.maxBytes ?? 256 * MiB, 16 * KiB, MAX_BYTES);
   const regionBytes = checkPowerOfTwo(

@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, checkNumber } from '../base/index.js';
+import { checkBoolean, checkInteger, checkNames, checkNumber } from '../base/index.js';
 import type { GenerationalHeap } from '../heap/index.js';
 import { ContextTable } from './context-table.js';
 import { BYTES_PER_ROW } from './lifetime-rows.js';
@@ -19,6 +19,13 @@ export interface PretenureOptions {
   readonly priors?: readonly PlacedPrior[];
 }
 
+const NAMES: readonly string[] = Object.keys({
+  maxContexts: true,
+  callerBudget: true,
+  asyncScopes: true,
+  priors: true,
+} satisfies Record<keyof PretenureOptions, true>);
+
 export interface PretenureConfig {
   readonly maxContexts: number;
   readonly callerBudget: number;
@@ -37,6 +44,10 @@ const MOST_SHARE_OF_HEAP = 0.02;
 
 /** @throws TypeError, RangeError naming the option. */
 export function resolveOptions(heap: GenerationalHeap, options: PretenureOptions): PretenureConfig {
+  if (typeof heap?.setPlacementPolicy !== 'function') {
+    throw new TypeError('pretenure: a GenerationalHeap is needed; that of a cache is cache.heap');
+  }
+  checkNames('pretenure', options, NAMES);
   const perRow = ContextTable.bytesPerRow(BYTES_PER_ROW);
   const within = (share: number): number => Math.floor((heap.maxBytes * share) / perRow);
   const usual = Math.min(MOST_CONTEXTS, Math.max(USUAL_LEAST_CONTEXTS, within(SHARE_OF_HEAP)));

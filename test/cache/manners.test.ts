@@ -452,6 +452,7 @@ describe('options', () => {
     expect(make({ codec: {} })).toThrow('ArenaCache.codec.encode must be a function');
     expect(make({ dispose: 1 })).toThrow('ArenaCache.dispose');
     expect(make({ allowStale: 1 })).toThrow('ArenaCache.allowStale');
+    expect(make({ perf: null })).toThrow('ArenaCache.perf.now must be a function');
     expect(make({ heap: {} })).toThrow('ArenaCache.heap must be a GenerationalHeap');
     expect(make({ maxAge: 10 })).toThrow("ArenaCache has no option 'maxAge'");
     expect(new ArenaCache().maxBytes).toBe(64 << 20);

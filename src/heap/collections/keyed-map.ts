@@ -5,7 +5,15 @@ import type { SlabMemory } from '../memory.js';
 import type { Address, BlockOwner, OwnerId, SiteId } from '../types.js';
 import { EntryIndex, NOT_FOUND } from './entry-index.js';
 import { KeyScratch, keyAt } from './key.js';
-import { checkKind, holds, type NumberKind, type Placement, siteOf, wrongNumber } from './options.js';
+import {
+  checkCollection,
+  checkKind,
+  holds,
+  type NumberKind,
+  type Placement,
+  siteOf,
+  wrongNumber,
+} from './options.js';
 
 export type KeyKind = 'string' | 'bytes';
 const HEADER_WORDS: number = HEADER_BYTES / 4;
@@ -16,6 +24,14 @@ export interface KeyedMapOptions extends Placement {
   /** Seeds the hash, so that colliding keys cannot be prepared. Default: Math.random. */
   readonly random?: Random;
 }
+
+const NAMES: readonly string[] = Object.keys({
+  keys: true,
+  values: true,
+  site: true,
+  generation: true,
+  random: true,
+} satisfies Record<keyof KeyedMapOptions, true>);
 
 /**
  * A hash map from strings or bytes to refs, u32 or doubles. Each entry is a block of its own on the heap, value
@@ -49,6 +65,7 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
 
   /** @throws TypeError naming the option; HeapFullError. */
   constructor(heap: GenerationalHeap, options: KeyedMapOptions) {
+    checkCollection('HeapMap', heap, options, NAMES);
     this.#site = siteOf(heap, options, 'map');
     this.heap = heap;
     this.#memory = heap.memory;

@@ -1,12 +1,25 @@
 import { checkInteger } from '../../base/index.js';
 import type { GenerationalHeap } from '../heap.js';
 import type { Address, Ref, SiteId } from '../types.js';
-import { checkKind, holds, type NumberKind, type Placement, siteOf, wrongNumber } from './options.js';
+import {
+  checkCollection,
+  checkKind,
+  holds,
+  type NumberKind,
+  type Placement,
+  siteOf,
+  wrongNumber,
+} from './options.js';
 
 export interface NumberListOptions extends Placement {
   readonly values: NumberKind;
 }
 
+const NAMES: readonly string[] = Object.keys({
+  values: true,
+  site: true,
+  generation: true,
+} satisfies Record<keyof NumberListOptions, true>);
 const FIRST_BYTES = 64;
 /**
  * Blocks to a region. A block of a power of two and its header fit one time less than the power says: of four to a region
@@ -36,6 +49,7 @@ export class NumberList {
 
   /** @throws TypeError naming the option. */
   constructor(heap: GenerationalHeap, options: NumberListOptions) {
+    checkCollection('NumberList', heap, options, NAMES);
     this.#site = siteOf(heap, options, 'list');
     this.heap = heap;
     this.values = checkKind('NumberList.values', options.values);

@@ -1,6 +1,6 @@
 import { mathRandom, type Random } from '../../base/index.js';
 import type { GenerationalHeap } from '../heap.js';
-import { checkKind, holds, type NumberKind, siteOf, wrongNumber } from './options.js';
+import { checkCollection, checkKind, holds, type NumberKind, wrongNumber } from './options.js';
 import { SegmentedTable, type TableHeap } from './segments.js';
 
 export interface NumberMapOptions {
@@ -9,6 +9,12 @@ export interface NumberMapOptions {
   /** Seeds the hash, so that colliding keys cannot be prepared. Default: Math.random. */
   readonly random?: Random;
 }
+
+const NAMES: readonly string[] = Object.keys({
+  keys: true,
+  values: true,
+  random: true,
+} satisfies Record<keyof NumberMapOptions, true>);
 
 const double: Float64Array = new Float64Array(1);
 const doubleWords: Int32Array = new Int32Array(double.buffer);
@@ -125,7 +131,7 @@ export class NumberMap {
 
   /** @throws TypeError naming the option; HeapFullError. */
   constructor(heap: GenerationalHeap, options: NumberMapOptions) {
-    siteOf(heap, {}, 'map');
+    checkCollection('HeapMap of numbers', heap, options, NAMES);
     this.heap = heap;
     this.values = checkKind('HeapMap.values', options.values);
     this.#table = new NumberTable(heap, ((options.random ?? mathRandom)() * 2 ** 32) | 0);

@@ -1,4 +1,4 @@
-import { checkOneOf } from '../../base/index.js';
+import { checkNames, checkOneOf } from '../../base/index.js';
 import type { GenerationalHeap } from '../heap.js';
 import type { SiteId } from '../types.js';
 
@@ -14,8 +14,18 @@ export interface Placement {
   readonly generation?: number;
 }
 
-export function siteOf(heap: GenerationalHeap, placement: Placement, what: string): SiteId {
+/** @throws TypeError if there is no heap, or an option that is none of `names`. */
+export function checkCollection(
+  what: string,
+  heap: GenerationalHeap,
+  options: unknown,
+  names: readonly string[],
+): void {
   if (typeof heap?.allocate !== 'function') throw new TypeError(`${what}: a GenerationalHeap is needed`);
+  checkNames(what, options, names);
+}
+
+export function siteOf(heap: GenerationalHeap, placement: Placement, what: string): SiteId {
   const { site } = placement;
   return typeof site === 'number' ? site : heap.site(site ?? what);
 }

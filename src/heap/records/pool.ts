@@ -1,4 +1,4 @@
-import { checkInteger } from '../../base/index.js';
+import { checkInteger, checkNames } from '../../base/index.js';
 import { StaleRefError } from '../errors.js';
 import type { GenerationalHeap } from '../heap.js';
 import type { Address, Ref, SiteId } from '../types.js';
@@ -30,6 +30,13 @@ export interface PoolOptions {
   /** false never makes code from strings; by default it is made where the process allows it. */
   readonly compile?: boolean;
 }
+
+const NAMES: readonly string[] = Object.keys({
+  heap: true,
+  site: true,
+  generation: true,
+  compile: true,
+} satisfies Record<keyof PoolOptions, true>);
 
 /** Tags of the pools of each heap: 1 to 65535. Those of ended pools last, whose refs and cursors are still about. */
 const tags: WeakMap<GenerationalHeap, { next: number; readonly free: number[] }> = new WeakMap();
@@ -83,7 +90,7 @@ class NewRecord implements Target {
 }
 
 /**
- * Records of one type on a heap (issue 3's pretenuring pool): each is one block, placed in the generation of
+ * Records of one type on a heap: each is one block, placed in the generation of
  * the pool's site. A ref stays valid for its record's life, whatever moves and whatever grows.
  *
  * All calls that take a ref throw StaleRefError if its record is gone, TypeError if it is no record of this
@@ -110,6 +117,7 @@ export class Pool<S extends Schema> {
       throw new TypeError('Pool: the first argument comes from defineRecord');
     const heap = options?.heap;
     if (typeof heap?.allocate !== 'function') throw new TypeError('Pool.heap must be a GenerationalHeap');
+    checkNames('Pool', options, NAMES);
     const site = options.site ?? record.name;
     this.heap = heap;
     this.record = record;
