@@ -10,6 +10,7 @@ import {
 } from './profile-commands.js';
 import { REPORT_HELP, reportCommand } from './report-command.js';
 import { RUN_HELP, runCommand } from './run-command.js';
+import { writeOut } from './stdout.js';
 import { UsageError } from './usage.js';
 
 const HELP = `rolp: how long do the objects of a Node.js app live, and where are they allocated?
@@ -24,6 +25,7 @@ Usage:
   rolp --version
 
 An app can also be started as ever, with node --require rolp/register app.js.
+Exit codes: 1 for a file that cannot be used, 2 for a wrong command line; rolp run ends as the app ends.
 `;
 
 const HELP_ON: Readonly<Record<string, string | undefined>> = {
@@ -69,11 +71,11 @@ function dispatch(args: readonly string[]): void {
     case 'help':
     case '--help':
     case '-h':
-      process.stdout.write(helpOn(rest[0]));
+      writeOut(helpOn(rest[0]));
       return;
     case '--version':
     case '-v':
-      process.stdout.write(`${version()}\n`);
+      writeOut(`${version()}\n`);
       return;
     case undefined:
       throw new UsageError('a command is missing: run, report, advice, merge or diff; see rolp --help');

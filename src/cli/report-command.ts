@@ -35,7 +35,7 @@ interface LoadedProfile {
 export function reportCommand(args: readonly string[]): void {
   const { values, positionals } = parse(args);
   if (values.help) {
-    process.stdout.write(REPORT_HELP);
+    writeOut(REPORT_HELP);
     return;
   }
   if (positionals.length === 0) throw new UsageError('report: name a profile or a directory of profiles');

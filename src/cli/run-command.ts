@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { findProfileFiles, ProfileFileError, readDecisions, readProfile } from '../profiler/index.js';
 import { parseSetting, SETTINGS, SettingError, type SettingRow } from '../register/settings.js';
 import { textReport } from './report-command.js';
+import { writeOut } from './stdout.js';
 import { UsageError, wrap } from './usage.js';
 
 const PRELOAD = fileURLToPath(new URL('../register/index.js', import.meta.url));
@@ -41,7 +42,7 @@ export function runCommand(args: readonly string[]): void {
   const { own, app } = splitAtApp(args);
   const values = parse(own);
   if (values.help) {
-    process.stdout.write(RUN_HELP);
+    writeOut(RUN_HELP);
     return;
   }
   if (app.length === 0) throw new UsageError('run: name the app to run, as for node; see rolp run --help');

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROFILE_SCHEMA, type Profile } from './profile.js';
 
@@ -7,19 +7,36 @@ export class ProfileFileError extends Error {
   override readonly name = 'ProfileFileError';
 }
 
+const WHO_WRITES = 'profiles are written by node --require rolp/register app.js, into rolp-profiles';
+
 /**
  * @param path a profile file, which is taken as it is, or a directory, which stands for the `rolp-*.json` in it.
  * @returns paths of profile files, by process and thread.
  * @throws ProfileFileError when there is no such path or the directory holds no profile.
  */
 export function findProfileFiles(path: string): string[] {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw new ProfileFileError(`${path}: no such file or directory`);
-  if (!stat.isDirectory()) return [path];
-  const names = readdirSync(path).filter((name) => /^rolp-\d+-\d+(-\d+)?\.json$/.test(name));
-  if (names.length === 0) throw new ProfileFileError(`${path}: no profiles (rolp-*.json) in this directory`);
+  const names = namesIn(path);
+  if (names === null) return [path];
+  if (names.length === 0) {
+    throw new ProfileFileError(`${path}: no profiles (rolp-*.json) in this directory; ${WHO_WRITES}`);
+  }
   const byNumber = new Intl.Collator('en', { numeric: true });
   return names.sort(byNumber.compare).map((name) => join(path, name));
+}
+
+/** @returns null when the path is no directory. */
+function namesIn(path: string): string[] | null {
+  let stat: Stats | undefined;
+  try {
+    stat = statSync(path, { throwIfNoEntry: false });
+    if (stat?.isDirectory() === true) {
+      return readdirSync(path).filter((name) => /^rolp-\d+-\d+(-\d+)?\.json$/.test(name));
+    }
+  } catch (error) {
+    throw new ProfileFileError(`${path}: cannot be read: ${(error as Error).message}`);
+  }
+  if (stat === undefined) throw new ProfileFileError(`${path}: no such file or directory; ${WHO_WRITES}`);
+  return null;
 }
 
 /**
@@ -33,6 +50,7 @@ export function readProfile(path: string): Profile {
   } catch (error) {
     throw new ProfileFileError(`${path}: cannot be read: ${(error as Error).message}`);
   }
+  if (text === '') throw new ProfileFileError(`${path}: no rolp profile: the file is empty`);
   let document: unknown;
   try {
     document = JSON.parse(text);
@@ -51,7 +69,8 @@ function checked(path: string, document: unknown): Profile {
   }
   if (schema !== PROFILE_SCHEMA) {
     throw new ProfileFileError(
-      `${path}: written by another version of rolp (schema "${schema}"); this one reads "${PROFILE_SCHEMA}"`,
+      `${path}: written by another version of rolp (schema "${schema}"); this one reads "${PROFILE_SCHEMA}": ` +
+        'profile the app again, or report with the version that wrote it',
     );
   }
   const wrong = findMismatch(SHAPE, document, '') ?? findPlacedMismatch(document as Profile);

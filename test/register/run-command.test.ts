@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -81,6 +81,40 @@ describe('rolp run', () => {
 });
 
 describe('rolp report', () => {
+  it.each([
+    ['none', /^rolp: none: no such file or directory; profiles are written by .*, into rolp-profiles\n$/],
+    ['.', /^rolp: \.: no profiles \(rolp-\*\.json\) in this directory; profiles are written by/],
+    ['empty.json', /^rolp: empty\.json: no rolp profile: the file is empty\n$/],
+    ['loop', /^rolp: loop: cannot be read: ELOOP/],
+    ['app.cjs/x', /^rolp: app\.cjs\/x: (no such file|cannot be read)/],
+  ])('says in a line, without a stack, what is wrong with %s', async (file, message) => {
+    writeFileSync(join(directory, 'empty.json'), '');
+    rmSync(join(directory, 'loop'), { force: true });
+    symlinkSync('loop', join(directory, 'loop'));
+    const end = await rolp(['report', file]);
+    expect([end.code, end.stdout]).toEqual([1, '']);
+    expect(end.stderr).toMatch(message);
+    expect(end.stderr.trimEnd()).not.toContain('\n');
+  });
+
+  it.each([['--help'], ['--version'], ['help', 'run'], ['run', '--help'], ['report', '--help']])(
+    'a reader of %s %s that leaves early is no error',
+    async (...args) => {
+      const child = spawn(process.execPath, [CLI, ...args], {
+        cwd: directory,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      // Before it has anything to say.
+      child.stdout.destroy();
+      let stderr = '';
+      child.stderr.on('data', (text) => {
+        stderr += text;
+      });
+      const code = await new Promise((done) => child.on('close', done));
+      expect([code, stderr]).toEqual([0, '']);
+    },
+  );
+
   it('fails with exit code 1 and names a file that is no profile', async () => {
     const end = await rolp(['report', 'app.cjs']);
     expect([end.code, end.stdout]).toEqual([1, '']);

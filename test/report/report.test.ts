@@ -33,7 +33,7 @@ describe('reading a profile', () => {
       JSON.stringify(profileFixture()).slice(0, 500),
       /damaged or no rolp profile.*not valid JSON/,
     ],
-    ['empty', '', /damaged or no rolp profile/],
+    ['empty', '', /no rolp profile: the file is empty/],
     [
       'a foreign document',
       '{"head":{},"samples":[]}',
