@@ -26,6 +26,11 @@ describe('the manifest', () => {
     expect(manifest.gypfile).toBe(false);
   });
 
+  it('builds before it is packed: a tarball without dist would install, and hold nothing', () => {
+    expect(manifest.scripts.prepack).toBe('npm run -s build:ts');
+    expect(manifest.files).toContain('dist');
+  });
+
   it('pins every dependency', () => {
     const all = { ...manifest.dependencies, ...manifest.devDependencies };
     for (const [name, range] of Object.entries<string>(all)) {
