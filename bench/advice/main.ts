@@ -19,7 +19,9 @@ const { values } = parseArgs({
   },
 });
 if (values.help) {
-  console.log('Usage: node build/bench/advice/main.js [--quick] [--rounds N]\n  --quick  two short rounds');
+  console.log(
+    'Usage: npm run bench:advice -- [--quick] [--rounds N]\n  --quick     two short rounds\n  --rounds N  (default 5)',
+  );
   process.exit();
 }
 const rounds = values.quick ? 2 : Number(values.rounds);

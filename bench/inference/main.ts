@@ -19,9 +19,7 @@ const { values } = parseArgs({
   },
 });
 if (values.help) {
-  console.log(
-    'Usage: node build/bench/inference/main.js [--quick]\n  --quick  fewer seeds, shorter programs',
-  );
+  console.log('Usage: npm run bench:inference -- [--quick]\n  --quick  fewer seeds, shorter programs');
   process.exit();
 }
 const { quick } = values;
@@ -49,7 +47,7 @@ const VECTORS: readonly (readonly [readonly number[], number | 'conflict'])[] = 
   [[0, 3], 1],
 ];
 
-console.log('The published rule (papers.md R5)');
+console.log('The published rule (docs/decisions/004-inference.md)');
 let right = 0;
 for (const [table, expected] of VECTORS) {
   const { generation, conflict } = inferPublished(table);

@@ -6,11 +6,22 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { attributionAccuracy, compare, insideIntervals } from './compare.js';
 import { PROGRAMS } from './programs.js';
 import type { RunOptions, RunResult } from './run-program.js';
 
-const quick = process.argv.includes('--quick');
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+});
+if (values.help) {
+  console.log('Usage: npm run bench:truth -- [--quick]\n  --quick  fewer samples, shorter programs');
+  process.exit();
+}
+const { quick } = values;
 const out = fileURLToPath(new URL('../../../bench/out/', import.meta.url));
 const child = fileURLToPath(new URL('run-program.js', import.meta.url));
 

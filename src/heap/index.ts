@@ -1,5 +1,5 @@
 /**
- * heap: the generational heap (NG2C, papers.md section 2): N generations of regions on ArrayBuffers that V8
+ * heap: the generational heap (NG2C, ISMM'17): N generations of regions on ArrayBuffers that V8
  * neither copies nor marks. Slabs and regions, blocks and refs, generations, evacuation, the heap's own clock
  * and pauses live here; the records, pools and collections that stand on them too.
  *

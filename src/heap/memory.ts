@@ -24,7 +24,7 @@ export class SlabMemory {
    * in the header.
    */
   readonly epoch: Int32Array = new Int32Array(2);
-  /** log2 of the bytes of an address unit: 3, or more for heaps past 16 GiB. */
+  /** log2 of the bytes of an address unit: 3, or more for heaps past 12.8 GiB. */
   readonly unitShift: number;
   readonly unitBytes: number;
   /** log2 of the units of a slab's span of addresses. */

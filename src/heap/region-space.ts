@@ -79,7 +79,7 @@ export interface Slab {
 
 /**
  * Equal regions carved from large slabs. Slabs are allocated once, kept and recycled, since ArrayBuffer churn
- * makes V8 collect (landscape.md, finding 8). Knows of memory and of what is free, not of blocks.
+ * makes V8 collect. Knows of memory and of what is free, not of blocks.
  */
 export class RegionSpace {
   readonly memory: SlabMemory;

@@ -2,7 +2,7 @@ import type { Brand } from '../base/index.js';
 
 /**
  * A public reference to a block: a non-negative integer below 2^31, so that V8 passes it as a Smi and no
- * call boxes it (numbers past 31 bits box: v8-lifetimes.md section 7). Holds the slot in the handle table and
+ * call boxes it (numbers past 31 bits box). Holds the slot in the handle table and
  * the slot's reuse tag. Stays valid for its block's life, whatever moves. 0 is no ref: `NULL_REF`.
  */
 export type Ref = Brand<number, 'Ref'>;

@@ -42,7 +42,7 @@ const MOST_STRIDE = 256;
 const BENEFIT_OF_DOUBT = 4;
 
 /**
- * Resolves conflicts (papers.md R6). ROLP switches random call sites on, window after window, until lifetimes come apart.
+ * Resolves conflicts. ROLP switches random call sites on, window after window, until lifetimes come apart.
  * Here the sampled births of a site with a conflict are told apart by every feature at once; since groupings are sums of
  * the same counts, the smallest set of features that separates the lifetimes is found without further windows.
  *

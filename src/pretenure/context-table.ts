@@ -12,7 +12,7 @@ const TAGS = 0xffff;
 const BYTES_OF_KEY = 4 * (FEATURES + 5) + 8;
 
 /**
- * Placed allocation contexts (papers.md R1): site and values of the features that are looked at, each a row with its
+ * Placed allocation contexts: site and values of the features that are looked at, each a row with its
  * lifetimes and its generation. Contexts are found by an open-addressed table of row numbers; finding one allocates
  * nothing.
  */

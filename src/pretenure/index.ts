@@ -1,5 +1,5 @@
 /**
- * pretenure: the loop from what is learnt about lifetimes to where objects go (ROLP, papers.md sections 1 and 8). The
+ * pretenure: the loop from what is learnt about lifetimes to where objects go (ROLP, EuroSys'19). The
  * learning placement policy for the generational heap lives here: its table of placed contexts, the search for what
  * resolves a conflict, adaptation, and what is told of placed contexts.
  *

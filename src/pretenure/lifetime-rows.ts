@@ -22,8 +22,8 @@ const LEAST_AT_RISK = 16;
 export const BYTES_PER_ROW: number = 4 * (2 * COLUMNS + RING + OLD_COLUMNS) + 8 * 4 + 4 * 4;
 
 /**
- * Sampled births and deaths of placed contexts, one row each: ROLP's object lifetime distribution table (papers.md
- * R3), by age in heap cycles, with the living beside the dead, so that a survival curve can be had at any time. Counts
+ * Sampled births and deaths of placed contexts, one row each: ROLP's object lifetime distribution
+ * table, by age in heap cycles, with the living beside the dead, so that a survival curve can be had at any time. Counts
  * fade window by window, births and deaths of one cohort alike.
  *
  * Every block counts as one: a sample stands for equal bytes, whatever its size, and bytes are what placement is about.

@@ -109,7 +109,7 @@ export class Pretenurer {
 /**
  * Installs the learning placement policy into a heap: blocks that are allocated without a generation go where those of
  * their site, and where need be of their time to live, size, key, caller or scope, used to die together (ROLP,
- * papers.md sections 1 and 8). Generations given by hand win. docs/pretenure.md says how it learns.
+ * EuroSys'19). Generations given by hand win. docs/pretenure.md says how it learns.
  *
  * @returns the heap's Pretenurer; the one there is if it was installed before.
  * @throws TypeError, RangeError naming the option; HeapFullError if the tables (0.25 % of maxBytes) do not fit.

@@ -7,7 +7,7 @@ const MAX_SCOPES = 1023;
  * Names that follow asynchronous work: ROLP's thread stack state where there are no threads, since a callback's stack
  * does not say who asked for it. 0 is no scope.
  *
- * An AsyncLocalStorage in use makes promise code 2.5 times slower on Node 20 and 22 (v8-lifetimes.md), so there it is
+ * An AsyncLocalStorage in use makes promise code 2.5 times slower on Node 20 and 22, so there it is
  * used only if asked for; from Node 24 on it is cheap.
  */
 export class AsyncScopes {

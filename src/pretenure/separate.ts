@@ -22,7 +22,7 @@ export interface Separation {
 }
 
 /**
- * The cheapest set of features that tells lifetimes apart (ROLP's minimal set of call sites, papers.md R6): every
+ * The cheapest set of features that tells lifetimes apart (ROLP's minimal set of call sites): every
  * candidate set groups the same observations, so that one window serves the whole search.
  *
  * There may be a hundred sets and hundreds of contexts: yields after some visits, by a StepMeter.

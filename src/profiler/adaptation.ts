@@ -35,7 +35,7 @@ interface PauseMean {
 /**
  * What ROLP does once decisions are made: opens a window of call tracking where a conflict asks for one, closes it
  * when decisions are stable, lets survivor tracking rest while they stay so, and wakes it when pauses grow
- * (papers.md R6, R8). One per thread; looks whenever a profile is made, and at rest, when that is rare, glances at the
+ * (EuroSys'19). One per thread; looks whenever a profile is made, and at rest, when that is rare, glances at the
  * pauses. Windows are refused by the attribution control where their pause is predicted too long, which the profile then
  * notes, with the command that would open one.
  */

@@ -177,7 +177,7 @@ const TEXT_METHODS = new Set([
 const NEVER = 'V8 never allocates these in its old generation at once';
 const STILL_MARKED = 'whatever it moves there it still marks at each mark-compact';
 
-/** What it is, where it could live, and what V8 does by itself (v8-lifetimes.md section 6). */
+/** What it is, where it could live, and what V8 does by itself. */
 function kindOf(frames: readonly ProfileFrame[]): Pick<Advice, 'what' | 'into' | 'limits'> {
   const leaf = frames[0]!;
   const builtin = leaf.url === '' ? leaf.function : null;

@@ -16,7 +16,7 @@ import type { WindowNote } from './profile.js';
 import type { SampleSource } from './sample-source.js';
 
 const BYTES_PER_MB = 1e6;
-/** What dropping optimised code costs by heap in use, before one's own windows tell (v8-lifetimes.md section 9). */
+/** What dropping optimised code costs by heap in use, before one's own windows tell: 0.55 to 0.85 was measured. */
 const FIRST_MS_PER_MB = 0.85;
 const CHECK_PERIOD_MS = 250;
 /** A refused close is tried again after twice as many checks each time, at most once a minute. */

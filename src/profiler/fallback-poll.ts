@@ -33,7 +33,7 @@ interface SamplingProfile {
 
 /**
  * V8's live samples, by the inspector. Its callback runs synchronously. Null when no sampler runs (somebody
- * stopped it). Cost: 10 to 150 ms, by nodes and samples (v8-lifetimes.md section 5).
+ * stopped it). Cost: 10 to 150 ms, by nodes and samples.
  */
 export function pollInspector(session: Session): Poll | null {
   let profile: SamplingProfile | null = null;

@@ -58,7 +58,7 @@ function nativeAddon(): NativeAddon {
 }
 
 /**
- * The sampler in the addon: it polls V8's samples in the GC prologue and misses none (v8-lifetimes.md section 2).
+ * The sampler in the addon: it polls V8's samples in the GC prologue and misses none (docs/decisions/008-native-sampler.md).
  * All counting is done in C++; this class only hands over options and decodes what was counted.
  */
 export class NativeSource implements SampleSource {

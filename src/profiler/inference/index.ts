@@ -1,5 +1,5 @@
 /**
- * Inference (ROLP section R5): from how old a context's objects become to the generation they belong in. The
+ * Inference (ROLP, EuroSys'19): from how old a context's objects become to the generation they belong in. The
  * published rule, and rolp's own. Pure functions of tables of ages: nothing here knows who filled them.
  */
 export {

@@ -14,7 +14,7 @@ export interface PublishedDecision {
 }
 
 /**
- * ROLP's inference (`normalize_derive_analyze`, papers.md R5), kept as published, weak spots included, to compare
+ * ROLP's inference (`normalize_derive_analyze`, in its authors' source), kept as published, weak spots included, to compare
  * with: normalise by births, derive, drop steps under 10 %, one run of consecutive ages = one lifetime whose
  * generation is the age of the steepest drop, several runs = conflict.
  *
