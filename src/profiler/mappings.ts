@@ -56,7 +56,9 @@ export class Mappings {
    */
   find(line: number, column: number): MappedPlace | null {
     const text = this.#text;
+    const marks = this.#marks;
     const mark = this.#markBefore(line, column);
+    let nextMark = marks.at(-1)!.offset + MARK_EVERY;
     let { offset, line: atLine, column: atColumn, source, sourceLine, sourceColumn, isPlace } = mark;
     // The last place before the position, in numbers, since a bundle's line passes by thousands of them.
     let isFound = isPlace && atLine === line;
@@ -71,31 +73,27 @@ export class Mappings {
           atColumn = 0;
           isPlace = false;
         }
-        if (offset - this.#marks.at(-1)!.offset >= MARK_EVERY)
-          this.#marks.push({
-            isPlace,
-            offset,
-            line: atLine,
-            column: atColumn,
-            source,
-            sourceLine,
-            sourceColumn,
-          });
+        if (offset >= nextMark) {
+          nextMark = offset + MARK_EVERY;
+          const here = { line: atLine, column: atColumn, source, sourceLine, sourceColumn };
+          marks.push({ isPlace, offset, ...here });
+        }
         continue;
       }
       // Up to five numbers: the column, and where it names a place its source, line and column (and a name), as
       // differences from the segment before.
       let field = 0;
       for (; offset < text.length; field++) {
-        let digit = text.charCodeAt(offset);
-        if (digit === SEMICOLON || digit === COMMA) break;
-        let bits = 0;
-        let shift = 0;
-        do {
+        const first = text.charCodeAt(offset);
+        if (first === SEMICOLON || first === COMMA) break;
+        let digit = DIGITS[first] ?? 0;
+        let bits = digit & 31;
+        offset++;
+        // Most numbers are of one digit.
+        for (let shift = 5; digit & 32; shift += 5) {
           digit = DIGITS[text.charCodeAt(offset++)] ?? 0;
           bits |= (digit & 31) << shift;
-          shift += 5;
-        } while (digit & 32);
+        }
         const delta = bits & 1 ? -(bits >>> 1) : bits >>> 1;
         if (field === 0) atColumn += delta;
         else if (field === 1) source += delta;
