@@ -66,10 +66,18 @@ export class Sweeper {
     for (let r = generations.head[g]!; r !== NONE; ) {
       const next = space.next[r]!;
       bytes += this.condemn(r, tell);
-      if (ends && space.state[r] === CONDEMNED) space.generation[r] = 0;
       r = next;
     }
+    if (ends) this.#disown(g);
     return bytes;
+  }
+
+  /** Generation `g` ends: what was released of it, now or before, and is not yet swept, is no generation's. */
+  #disown(g: number): void {
+    const { space } = this.#core;
+    for (let r = this.#head[0]!; r !== NONE; r = space.next[r]!) {
+      if (space.generation[r] === g) space.generation[r] = 0;
+    }
   }
 
   /** Releases one retired region, not of a fixed generation; see `release`. @returns the bytes of blocks that were live in it. */

@@ -121,6 +121,31 @@ describe('generations', () => {
     heap.verify();
   });
 
+  it('that end while blocks released before are unswept leave these to no generation that comes after', () => {
+    let nowMs = 0;
+    const heap = small({
+      regionBytes: 8192,
+      sampleBytes: 1,
+      clock: { nowMs: () => nowMs++, unixMs: () => 0 },
+    });
+    const died = new Set<number>();
+    heap.setPlacementPolicy({
+      generationFor: () => 0,
+      born: () => 0,
+      died: (_site, generation) => void died.add(generation),
+      fragmented: () => {},
+    });
+    const generation = heap.newGeneration();
+    for (let i = 0; i < 1100; i++) heap.allocate(8, generation);
+    heap.releaseGeneration(generation, { keep: true });
+    expect(heap.stats().regions.condemned).toBeGreaterThan(1);
+    heap.releaseGeneration(generation);
+    heap.newGeneration();
+    while (heap.step()) heap.verify();
+    expect(died).toEqual(new Set([generation, 0]));
+    expect(heap.stats().refs.live).toBe(0);
+  });
+
   it('can be released half evacuated: what moved away before is no write to a dead block', () => {
     let nowMs = 0;
     const heap = small({
