@@ -10,6 +10,7 @@ export class Budget {
   /** The most of `used` since the heap was made, or `resetPeak`. */
   peakUsed: number = 0;
   #reserved: number = 0;
+  #unheld: number = 0;
   #kept: number = 0;
   /** Of `committed`, bytes of free regions. */
   #free: number = 0;
@@ -22,9 +23,9 @@ export class Budget {
     return this.max - this.committed;
   }
 
-  /** Of `committed`, all but free regions. */
+  /** Of `committed`, all but free regions and what is reserved but not held. */
   get used(): number {
-    return this.committed - this.#free;
+    return this.committed - this.#free - this.#unheld;
   }
 
   resetPeak(): void {
@@ -64,6 +65,11 @@ export class Budget {
     return this.#reserved;
   }
 
+  /** Of `reserved`, what is there for tables to grow into: nobody else may have it, but it holds no memory. */
+  get unheld(): number {
+    return this.#unheld;
+  }
+
   /**
    * Bytes that regions should not grow into, since owners' tables had them, or are growing: a table that comes back
    * would find all of it turned into slabs, and slabs must be emptied before they can be given back.
@@ -84,15 +90,22 @@ export class Budget {
     this.committed -= bytes;
   }
 
-  /** Takes `bytes`, which must be left, for an owner's tables. */
-  reserve(bytes: number): void {
+  /** Takes `bytes`, which must be left, for an owner's tables, of which it holds `heldBytes` now. */
+  reserve(bytes: number, heldBytes: number): void {
     this.committed += bytes;
     this.#reserved += bytes;
+    this.#unheld += bytes - heldBytes;
     this.#notePeak();
     this.#kept = Math.max(0, this.#kept - bytes);
   }
 
-  /** Ends a reservation of `bytes`. */
+  /** `bytes` more of what is reserved are held from now on. */
+  hold(bytes: number): void {
+    this.#unheld -= bytes;
+    this.#notePeak();
+  }
+
+  /** Ends a reservation of `bytes`, which are held. */
   unreserve(bytes: number): void {
     this.committed -= bytes;
     this.#reserved -= bytes;

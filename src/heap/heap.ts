@@ -370,7 +370,7 @@ export class GenerationalHeap extends RegionHeap {
   /**
    * What the heap holds, in bytes. `committed`: memory held now, tables and reservations included; `used`: of
    * it, all but free regions; `peakUsed`: the most of that since the heap was made, or `resetPeakUsed()`, however short the
-   * moment; `live`: in live blocks, headers included; `free`: `max` less `used`.
+   * moment; `live`: in live blocks, headers included; `free`: `max` less `used`, and less what is reserved and not held yet.
    * Cost: O(regions).
    */
   get bytes(): HeapBytes {
@@ -384,7 +384,7 @@ export class GenerationalHeap extends RegionHeap {
 
   /** `bytes.committed`, at no cost. Never above `maxBytes`. */
   get committedBytes(): number {
-    return this.core.budget.committed;
+    return this.core.budget.committed - this.core.budget.unheld;
   }
 
   /** The option `maxBytes`. */

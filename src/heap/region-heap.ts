@@ -90,15 +90,27 @@ export abstract class RegionHeap extends BlockHeap {
    * Counts `bytes` of an owner's own tables in `maxBytes`. Like an allocation it may move blocks, if room must be made:
    * a slab is emptied, at the price of copying what lives in it.
    *
+   * @param heldBytes of these, what the owner has memory for now: the rest is kept for its tables to grow into, and counts
+   *   as memory held once `hold` says so. Default all.
    * @throws HeapFullError; TypeError or RangeError for what is no number of bytes.
    */
-  reserve(bytes: number): void {
-    this.core.room.reserve(checkInteger('bytes', bytes, 0));
+  reserve(bytes: number, heldBytes: number = bytes): void {
+    checkInteger('bytes', bytes, 0);
+    this.core.room.reserve(bytes, checkInteger('heldBytes', heldBytes, 0, bytes));
   }
 
-  /** Ends a reservation, or part of one. @throws RangeError if that much is not reserved. */
+  /**
+   * Of what was reserved and not held, `bytes` are held from now on. Moves nothing, and cannot fail for want of room.
+   * @throws RangeError if there is not so much.
+   */
+  hold(bytes: number): void {
+    this.core.budget.hold(checkInteger('bytes', bytes, 0, this.core.budget.unheld));
+  }
+
+  /** Ends a reservation, or part of one, that is held. @throws RangeError if that much is not. */
   release(bytes: number): void {
-    this.core.budget.unreserve(checkInteger('bytes', bytes, 0, this.core.budget.reserved));
+    const { budget } = this.core;
+    budget.unreserve(checkInteger('bytes', bytes, 0, budget.reserved - budget.unheld));
   }
 
   /**

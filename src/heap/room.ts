@@ -239,15 +239,15 @@ export class Room {
     throw this.full(chunkBytes, 'the handle table');
   }
 
-  /** Takes `bytes` for tables of an owner. Like an allocation it may move blocks. @throws HeapFullError */
-  reserve(bytes: number): void {
+  /** Takes `bytes` for tables of an owner, see `RegionHeap.reserve`. Like an allocation it may move blocks. @throws HeapFullError */
+  reserve(bytes: number, heldBytes: number): void {
     const { budget } = this.#core;
     if (bytes > this.#mostBytes) throw this.full(bytes, 'a reservation');
     const enough = (): boolean =>
       this.#affords(bytes) || (this.#shrinkForTables() > 0 && this.#affords(bytes));
     const evacuate = (): void => this.#emptySlabs(enough, bytes);
     if (!this.#makeRoom(enough, cannotGrow, evacuate, bytes)) throw this.full(bytes, 'a reservation');
-    budget.reserve(bytes);
+    budget.reserve(bytes, heldBytes);
   }
 
   /** Whether `bytes` are left, and after that a region to which evacuation can begin to copy. */

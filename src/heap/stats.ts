@@ -97,12 +97,13 @@ function holdsBlocks(state: number): boolean {
 
 export function heapBytes(core: HeapCore): HeapBytes {
   const { space, budget } = core;
-  const { committed, used, peakUsed, max } = budget;
+  const { used, peakUsed, unheld, max } = budget;
+  const committed = budget.committed - unheld;
   let live = 0;
   for (let r = 0; r < space.top; r++) {
     if (holdsBlocks(space.state[r]!)) live += usedUnits(core, r) - space.freed[r]!;
   }
-  return { committed, used, peakUsed, live: live * core.memory.unitBytes, free: max - used, max };
+  return { committed, used, peakUsed, live: live * core.memory.unitBytes, free: max - used - unheld, max };
 }
 
 function generationStats(core: HeapCore, g: number): GenerationStats {

@@ -265,7 +265,9 @@ function checkBudget(core: HeapCore): void {
     spareArrays.bytes;
   const place = (): string => 'the budget';
   check(sum === budget.committed, place, `${budget.committed} bytes committed, ${sum} found`);
-  const used = budget.committed - space.freeCount * space.regionBytes;
+  const { unheld, reserved } = budget;
+  check(unheld >= 0 && unheld <= reserved, place, `${unheld} of ${reserved} bytes reserved are not held`);
+  const used = budget.committed - unheld - space.freeCount * space.regionBytes;
   check(used === budget.used, place, `${budget.used} bytes in use, ${used} found`);
   check(budget.peakUsed >= used, place, `${used} bytes in use, ${budget.peakUsed} at most`);
   check(budget.committed <= budget.max, place, `${budget.committed} bytes committed of ${budget.max}`);

@@ -1,5 +1,5 @@
 import { FEATURES, type FeatureSet, has } from './features.js';
-import { LifetimeRows } from './lifetime-rows.js';
+import { BYTES_PER_ROW, LifetimeRows } from './lifetime-rows.js';
 
 /** No such context. */
 export const NONE = -1;
@@ -39,12 +39,16 @@ export class ContextTable {
   folded: number = 0;
   /** Where callers put the values of the context that they look for. */
   readonly wanted: Int32Array = new Int32Array(FEATURES);
+  readonly #grew: (bytes: number) => void;
 
-  static bytesPerRow(rowBytes: number): number {
-    return rowBytes + BYTES_OF_KEY + 8;
+  /** Bytes of a table of `rows` rows. */
+  static bytesFor(rows: number): number {
+    return rows * (BYTES_PER_ROW + BYTES_OF_KEY + 8);
   }
 
-  constructor(maxRows: number) {
+  /** @param grew told of the bytes that came with more rows. */
+  constructor(maxRows: number, grew: (bytes: number) => void = () => {}) {
+    this.#grew = grew;
     const capacity = Math.min(FIRST_ROWS, maxRows);
     this.maxRows = Math.min(maxRows, ROW_MASK);
     this.rows = new LifetimeRows(capacity);
@@ -61,6 +65,11 @@ export class ContextTable {
   /** Rows in use. */
   get used(): number {
     return this.#count - this.#free.length;
+  }
+
+  /** Bytes of all rows that there is room for now. */
+  get bytes(): number {
+    return ContextTable.bytesFor(this.rows.capacity);
   }
 
   /** One past the highest row in use. */
@@ -110,6 +119,7 @@ export class ContextTable {
   }
 
   #grow(capacity: number): void {
+    this.#grew(ContextTable.bytesFor(capacity - this.rows.capacity));
     this.rows.grow(capacity);
     const grown = (old: Int32Array, width: number): Int32Array => {
       const array = new Int32Array(capacity * width);

@@ -1,7 +1,6 @@
 import { checkBoolean, checkInteger, checkNames, checkNumber } from '../base/index.js';
 import type { GenerationalHeap } from '../heap/index.js';
 import { ContextTable } from './context-table.js';
-import { BYTES_PER_ROW } from './lifetime-rows.js';
 import type { PlacedPrior } from './priors.js';
 import { scopesAreCheap } from './scopes.js';
 
@@ -31,7 +30,7 @@ export interface PretenureConfig {
   readonly callerBudget: number;
   readonly asyncScopes: boolean;
   readonly priors: readonly PlacedPrior[];
-  /** Bytes of all tables at their largest, taken from the heap's budget. */
+  /** Bytes of all tables at their largest, reserved in the heap's budget. */
   readonly tableBytes: number;
 }
 
@@ -48,7 +47,7 @@ export function resolveOptions(heap: GenerationalHeap, options: PretenureOptions
     throw new TypeError('pretenure: a GenerationalHeap is needed; that of a cache is cache.heap');
   }
   checkNames('pretenure', options, NAMES);
-  const perRow = ContextTable.bytesPerRow(BYTES_PER_ROW);
+  const perRow = ContextTable.bytesFor(1);
   const within = (share: number): number => Math.floor((heap.maxBytes * share) / perRow);
   const usual = Math.min(MOST_CONTEXTS, Math.max(USUAL_LEAST_CONTEXTS, within(SHARE_OF_HEAP)));
   const maxContexts = checkInteger(
@@ -62,6 +61,6 @@ export function resolveOptions(heap: GenerationalHeap, options: PretenureOptions
     callerBudget: checkNumber('pretenure.callerBudget', options.callerBudget ?? 0.02, 0, 1e6),
     asyncScopes: checkBoolean('pretenure.asyncScopes', options.asyncScopes ?? scopesAreCheap()),
     priors: options.priors ?? [],
-    tableBytes: maxContexts * perRow,
+    tableBytes: ContextTable.bytesFor(maxContexts),
   };
 }

@@ -27,8 +27,9 @@ export interface PretenureStats {
   readonly captureNs: number;
   /** Time spent in decisions, ns. */
   readonly workNs: number;
-  /** Bytes taken from the heap's budget for tables. */
+  /** Bytes of the tables, and those reserved in the heap's budget, which they may grow to. */
   readonly tableBytes: number;
+  readonly reservedBytes: number;
 }
 
 const installed: WeakMap<GenerationalHeap, Pretenurer> = new WeakMap();
@@ -38,15 +39,15 @@ export class Pretenurer {
   readonly heap: GenerationalHeap;
   readonly #policy: LearningPolicy;
   readonly #sources: PlacedSources;
-  readonly #tableBytes: number;
+  readonly #reservedBytes: number;
   #stopped: boolean = false;
 
   constructor(heap: GenerationalHeap, options: PretenureOptions, clock: Clock) {
     const config = resolveOptions(heap, options);
-    heap.reserve(config.tableBytes);
-    this.#tableBytes = config.tableBytes;
+    const table = new ContextTable(config.maxContexts, (bytes) => heap.hold(bytes));
+    heap.reserve(config.tableBytes, table.bytes);
+    this.#reservedBytes = config.tableBytes;
     this.heap = heap;
-    const table = new ContextTable(config.maxContexts);
     const ladder = new GenerationLadder(heap);
     const homes = new Homes(heap);
     const callers = new CallerIds(() => clock.nowMs());
@@ -82,7 +83,8 @@ export class Pretenurer {
       errorCaptures: callers.errorCaptures,
       captureNs: callers.captureNs,
       workNs: this.#policy.workNs,
-      tableBytes: this.#tableBytes,
+      tableBytes: table.bytes,
+      reservedBytes: this.#reservedBytes,
     };
   }
 
@@ -102,7 +104,8 @@ export class Pretenurer {
     if (this.heap.placementPolicy === this.#policy) this.heap.setPlacementPolicy(null);
     this.#sources.ladder.close();
     this.#sources.homes.close();
-    this.heap.release(this.#tableBytes);
+    this.heap.hold(this.#reservedBytes - this.#sources.table.bytes);
+    this.heap.release(this.#reservedBytes);
   }
 }
 

@@ -34,6 +34,7 @@ export class HeapModel {
   full: number = 0;
   moves: number = 0;
   #reserved: number = 0;
+  #unheld: number = 0;
   #mostUsed: number = 0;
   #checks: number = 0;
 
@@ -262,15 +263,22 @@ export class HeapModel {
   }
 
   #reserve(): void {
+    if (this.#unheld > 0) {
+      this.heap.hold(this.#unheld);
+      this.#unheld = 0;
+      return;
+    }
     if (this.#reserved > 0) {
       this.heap.release(this.#reserved);
       this.#reserved = 0;
       return;
     }
     const bytes = Math.floor(this.#random() * this.heap.maxBytes * 0.2);
+    const held = Math.floor(this.#random() * bytes);
     this.#attempt(() => {
-      this.heap.reserve(bytes);
+      this.heap.reserve(bytes, held);
       this.#reserved = bytes;
+      this.#unheld = bytes - held;
     });
   }
 

@@ -30,6 +30,30 @@ function expectWhole(heap: GenerationalHeap, refs: readonly Ref[]): void {
   for (const ref of refs) expect(heap.view(ref).every((byte) => byte === (ref & 0xff))).toBe(true);
 }
 
+describe('a reservation that is not all held yet', () => {
+  it('is kept for its owner and no one else, and counts as memory held once it is', () => {
+    const heap = new GenerationalHeap({ maxBytes: 2 ** 18, regionBytes: 4096 });
+    const { committed, free } = heap.bytes;
+    heap.reserve(50_000, 10_000);
+    expect(heap.bytes).toMatchObject({ committed: committed + 10_000, free: free - 50_000 });
+    expect(heap.committedBytes).toBe(heap.bytes.committed);
+    expect(heap.bytes.used).toBe(heap.bytes.committed - heap.stats().regions.free * heap.regionBytes);
+    fragmented(heap, 500, 1);
+    expect(heap.bytes.committed).toBeLessThanOrEqual(heap.maxBytes - 40_000);
+    const before = heap.bytes.committed;
+    heap.hold(15_000);
+    expect(heap.bytes.committed).toBe(before + 15_000);
+    heap.verify();
+    expect(() => heap.hold(25_001)).toThrow(RangeError);
+    expect(() => heap.release(25_001)).toThrow(RangeError);
+    heap.hold(25_000);
+    heap.release(50_000);
+    expect(heap.bytes.committed).toBe(before - 10_000);
+    expect(() => heap.reserve(1000, 1001)).toThrow('heldBytes');
+    heap.verify();
+  });
+});
+
 describe('tables that grow beside fragmented regions', () => {
   it('have slabs emptied for them, and no more than it takes', () => {
     const heap = new GenerationalHeap({ maxBytes: 2 ** 20, regionBytes: 4096, debug: true });

@@ -223,11 +223,15 @@ describe('a learning placement policy', () => {
 describe('installing', () => {
   it('is done once a heap, counts its tables in the budget, and can be undone', () => {
     const heap = new GenerationalHeap({ maxBytes: 8 * 2 ** 20 });
-    const { committed } = heap.bytes;
+    const { committed, free } = heap.bytes;
     const pretenurer = pretenure(heap);
     expect(pretenure(heap)).toBe(pretenurer);
-    expect(heap.bytes.committed).toBeGreaterThanOrEqual(committed + pretenurer.stats.tableBytes);
-    expect(pretenurer.stats.tableBytes).toBeLessThan(heap.maxBytes / 50);
+    const { tableBytes, reservedBytes } = pretenurer.stats;
+    expect(heap.bytes.free).toBeLessThanOrEqual(free - reservedBytes);
+    expect(heap.bytes.committed).toBeGreaterThanOrEqual(committed + tableBytes);
+    expect(heap.bytes.committed).toBeLessThan(committed + tableBytes + 4096);
+    expect(tableBytes).toBeLessThan(reservedBytes / 2);
+    expect(reservedBytes).toBeLessThan(heap.maxBytes / 50);
     const generations = heap.stats().generations.length;
     pretenurer.stop();
     pretenurer.stop();
@@ -235,6 +239,21 @@ describe('installing', () => {
     expect(heap.stats().generations.length).toBeLessThan(generations);
     expect(heap.bytes.committed).toBeLessThan(committed + 4096);
     expect(pretenure(heap)).not.toBe(pretenurer);
+  });
+
+  it('counts tables as memory held when they grow, in what was reserved for them', () => {
+    const { heap, pretenurer } = learningHeap({ maxContexts: 100 });
+    const { tableBytes, reservedBytes } = pretenurer.stats;
+    const tablesIn = (): number => heap.bytes.committed - heap.stats().slabs.grown * heap.stats().slabs.bytes;
+    const kinds = Array.from({ length: 40 }, (_, i) => kind(heap, `site ${i}`, 1));
+    const before = tablesIn();
+    runKinds(heap, kinds, 20);
+    expect(pretenurer.stats.contexts).toBe(40);
+    const more = pretenurer.stats.tableBytes - tableBytes;
+    expect(more).toBeGreaterThan(0);
+    expect(pretenurer.stats.reservedBytes).toBe(reservedBytes);
+    expect(tablesIn()).toBeGreaterThanOrEqual(before + more);
+    heap.verify();
   });
 
   it('works in heaps with few generations, without samples, and in the smallest', () => {
