@@ -1,7 +1,7 @@
 /** What a run of bench/cache consists of: groups of processes that are compared with each other. */
 import type { Cell, Mix, ValueKind } from './spec.js';
 import { MIXES } from './spec.js';
-import { MAIN_STORES, OWN_VARIANTS, PEERS } from './stores.js';
+import { BYTE_VIEWS, MAIN_STORES, OWN_VARIANTS, PEERS } from './stores.js';
 
 export type CaseName = 'closed' | 'open' | 'peers' | 'hits';
 export const CASES: readonly CaseName[] = ['closed', 'open', 'peers', 'hits'];
@@ -74,7 +74,7 @@ export function groupsOf(options: PlanOptions): Group[] {
   for (const cell of factors(full, scale)) add('closed', cell, MAIN_STORES, ['C', 'B', 'A']);
   add('peers', full, ['arena', ...PEERS], ['C', 'A']);
   const bytes: Cell = { ...full, value: 'buffer', entries: Math.min(full.entries, 100_000) };
-  add('peers', bytes, ['arena', ...PEERS], ['C', 'A']);
+  add('peers', bytes, ['arena', ...BYTE_VIEWS, ...PEERS], ['C', 'A']);
   if (scale === 'all') for (let node = 1; node < options.nodes; node++) openAt(full, node);
   return groups;
 }

@@ -86,13 +86,14 @@ export function reportPeers(group: Group, results: ByStore): Report {
     const lines: (Judged | string)[] = Object.keys(results).map(
       (name) => `  ${mix}  ${name.padEnd(16)} ${speedOf(results[name]!, mix)}`,
     );
-    const { arena } = results;
-    if (arena === undefined) return lines;
     for (const [name, samples] of Object.entries(results)) {
-      if (name === 'arena') continue;
+      // Views are compared with views: who copies does more.
+      const own = name.endsWith('-view') ? 'arena-view' : 'arena';
+      const ours = results[own];
+      if (ours === undefined || name === 'arena' || name === 'arena-view') continue;
       const of = `${mix}.opsPerSecond`;
-      const figure = paired(column(arena, of), column(samples, of));
-      const what = `  ${mix} throughput, arena / ${name}`;
+      const figure = paired(column(ours, of), column(samples, of));
+      const what = `  ${mix} throughput, ${own} / ${name}`;
       if (OFF_HEAP.has(name)) lines.push(judged(what, figure, 'at least', least));
       else lines.push(`beside     ${what}: ${figure.value.toPrecision(3)}`);
     }

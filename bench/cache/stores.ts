@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LRUCache } from 'lru-cache';
-import { ArenaCache, type CacheOptions, recordCodec } from 'rolp/cache';
+import { ArenaCache, type CacheOptions, type CustomCodec, recordCodec } from 'rolp/cache';
 import { defineRecord } from 'rolp/heap';
 import { bytesCodec, stringCodec } from '../../src/cache/codecs/simple.js';
 import { structuredCodec } from '../../src/cache/codecs/structured.js';
@@ -37,8 +37,16 @@ export const PEERS = [
   'cacheable-memory',
   'quick-lru',
 ] as const;
+/** Bytes read where they lie, good until the next call: what a reader gives who needs no copy. */
+export const BYTE_VIEWS = ['arena-view', 'lmdb-view'] as const;
 /** Peers whose entries V8 does not mark: the codec's work is theirs too. */
-export const OFF_HEAP: ReadonlySet<string> = new Set(['lmdb', 'lmdb-cached', 'hash-table', 'map-of-buffers']);
+export const OFF_HEAP: ReadonlySet<string> = new Set([
+  'lmdb',
+  'lmdb-cached',
+  'lmdb-view',
+  'hash-table',
+  'map-of-buffers',
+]);
 
 export async function openStore(name: string, cell: Cell): Promise<Store> {
   switch (name) {
@@ -51,11 +59,13 @@ export async function openStore(name: string, cell: Cell): Promise<Store> {
     case 'arena-front':
       return arena(cell, { front: true });
     case 'arena-view':
-      return arena(cell, { codec: entryCodec() });
+      return arena(cell, { codec: cell.value === 'buffer' ? byteViews : entryCodec() });
     case 'lmdb':
-      return await lmdb(cell, false);
+      return await lmdb(cell, {});
     case 'lmdb-cached':
-      return await lmdb(cell, true);
+      return await lmdb(cell, { cached: true });
+    case 'lmdb-view':
+      return await lmdb(cell, { views: true });
     case 'hash-table':
       return await hashTable(cell);
     case 'map-of-buffers':
@@ -98,6 +108,9 @@ function entryCodec(): ReturnType<typeof recordCodec> {
   return recordCodec(defineRecord(schema, 'Entry'));
 }
 
+/** A codec of one's own that hands out the cache's bytes themselves. */
+const byteViews: CustomCodec<Uint8Array> = { encode: (value) => value, decode: (bytes) => bytes };
+
 // ---- peers ----
 
 async function peer<T>(name: string): Promise<T> {
@@ -129,12 +142,17 @@ function codecFor(kind: ValueKind): { encode(value: Value): Buffer; decode(bytes
 
 interface LmdbDatabase {
   get(key: string): Buffer | undefined;
+  /** A view of one buffer that the next call overwrites. */
+  getBinaryFast(key: string): Buffer | undefined;
   putSync(key: string, value: Buffer): unknown;
   transactionSync(work: () => void): void;
   close(): Promise<void>;
 }
 
-async function lmdb({ value }: Cell, cached: boolean): Promise<Store> {
+async function lmdb(
+  { value }: Cell,
+  { cached = false, views = false }: { cached?: boolean; views?: boolean },
+): Promise<Store> {
   const { open } = await peer<{ open(options: object): LmdbDatabase }>('lmdb');
   const path = mkdtempSync(join(tmpdir(), 'rolp-bench-lmdb-'));
   const db = open({
@@ -148,6 +166,7 @@ async function lmdb({ value }: Cell, cached: boolean): Promise<Store> {
   const { encode, decode } = codecFor(value);
   return {
     get(key) {
+      if (views) return db.getBinaryFast(key);
       const bytes = db.get(key);
       return bytes === undefined ? undefined : decode(bytes);
     },

@@ -100,4 +100,13 @@ describe('a report of the cache’s bench', () => {
       );
     expect([grown(() => 1), grown((round) => 1 + 0.2 * round), grown(() => 2)]).toEqual([0, 1, 0]);
   });
+
+  it('compares views of bytes with views, and copies with copies', () => {
+    const at = (speed: number): Sample[] => samples(() => ({ 'C.opsPerSecond': speed * 1e6 }));
+    const results = { arena: at(1), 'arena-view': at(4), lmdb: at(0.5), 'lmdb-view': at(1) };
+    const text = linesOf(reportPeers(group('peers', ['C'], []), results)).join('\n');
+    expect(text).toMatch(/arena-view \/ lmdb-view: 4\.00/);
+    expect(text).toMatch(/arena \/ lmdb: 2\.00/);
+    expect(text).not.toMatch(/arena \/ lmdb-view|arena \/ arena-view|arena-view \/ lmdb:/);
+  });
 });
