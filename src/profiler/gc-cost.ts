@@ -40,7 +40,10 @@ export function costPerByte(pauses: PauseAggregate): Estimate {
   const least = Math.min(most, leastCost(pauses, work));
   const mostHigh = most + ratioError(count, work);
   const line = lineThrough(count, work);
-  if (line === null) return { value: (least + most) / 2, low: least, high: mostHigh };
+  // A line that falls where it must rise was drawn by a few pauses of little work that took long: it knows nothing.
+  if (line === null || line.slope + line.error < least) {
+    return { value: (least + most) / 2, low: least, high: mostHigh };
+  }
   const { slope, standardError, error } = line;
   const value = meanBetween(slope, standardError, least, most);
   return {
@@ -105,7 +108,7 @@ function meanBetween(mean: number, deviation: number, least: number, most: numbe
   const to = (most - mean) / deviation;
   const inside = normalCdf(to) - normalCdf(from);
   // So far out the distribution's tail is not known to the digits that it would take.
-  if (inside < 1e-4 && (from > 3 || to < -3)) return clamped;
+  if (inside < 1e-4 && to < -3) return clamped;
   if (inside < 1e-4) return (least + most) / 2;
   const shift = (density(from) - density(to)) / inside;
   return Math.min(most, Math.max(least, mean + deviation * shift));

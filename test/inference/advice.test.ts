@@ -111,6 +111,17 @@ describe('the price of a byte', () => {
     expect(Math.abs(mean - 2)).toBeLessThan(0.5);
   });
 
+  it('does not take bytes for free where a long pause of little work makes the line fall', () => {
+    const rows = [
+      [1e3, 2e7] as const,
+      ...Array.from({ length: 19 }, (_, i) => [1e6 + 1e3 * i, 1e6 + 1e3 * (i % 3)] as const),
+    ];
+    const { value, low, high } = costPerByte(withBuckets(rows));
+    expect(low).toBe(0);
+    expect(value).toBeGreaterThan(0.5);
+    expect(high).toBeGreaterThan(1);
+  });
+
   it('blames no more on bytes than there was time', () => {
     // The larger ones happened to take longer than their bytes explain.
     const rows = Array.from({ length: 10 }, (_, i) => [1e6 + 1e5 * i, 2e5 + 1e6 * i] as const);
