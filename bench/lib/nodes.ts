@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -14,7 +15,8 @@ export interface NodeBinary {
 
 /**
  * Finds a Node by major ('24') or path. A major other than the running one's comes from the npm package of its
- * platform, installed once into `folder`.
+ * platform, installed once into `folder`. The addon is built for it: without, pauses would be timed by other means than on
+ * the running Node, and the heap could give no memory back.
  *
  * @throws Error that names what was asked for.
  */
@@ -24,7 +26,15 @@ export async function resolveNode(asked: string, folder: string): Promise<NodeBi
   const { stdout } = await run(path, ['--version']).catch((error: Error) => {
     throw new Error(`--node: ${asked} does not run: ${error.message.split('\n', 1)[0]}`);
   });
+  if (path !== process.execPath) await buildAddon(path);
   return { version: stdout.trim(), path };
+}
+
+/** Its failure is told by the build script, and borne: rolp works without. */
+async function buildAddon(path: string): Promise<void> {
+  const script = fileURLToPath(new URL('../../../native/build.mjs', import.meta.url));
+  const { stderr } = await run(path, [script]).catch((error: Error) => ({ stderr: `${error.message}\n` }));
+  process.stderr.write(stderr);
 }
 
 async function binaryOfMajor(major: string, folder: string): Promise<string> {
