@@ -69,15 +69,17 @@ describe('the price of a byte', () => {
     return { ...pausesOf(rows), buckets: [...counts].sort(([a], [b]) => a - b) };
   };
 
-  it('lies in the middle of what is possible where pauses are few or all alike, and is unknown where there are none', () => {
+  it('is what is usual where pauses are few or all alike, and is unknown where there are none', () => {
     const few = costPerByte(
       pausesOf([
         [1e6, 4e6],
         [1e6, 2e6],
       ]),
     );
-    expect(few).toMatchObject({ value: 1.5, low: 0 });
-    expect(few.high).toBeGreaterThan(3);
+    // Of time over bytes, 3, about three quarters.
+    expect(few.value).toBeCloseTo(0.75 * 3, 0);
+    expect(few.low).toBeLessThan(0.6 * 3);
+    expect(few.high).toBeGreaterThan(2.9);
     // Of most, 1 ms is all that it can cost in any case: 6 ms of 7 are bytes', to the buckets' width.
     const alike = withBuckets([[1e3, 1e6], ...Array.from({ length: 6 }, () => [1e6, 7e6] as const)]);
     const bounded = costPerByte(alike);
@@ -106,7 +108,7 @@ describe('the price of a byte', () => {
       worst = Math.max(worst, value! / 2, 2 / value!);
     }
     expect(held).toBeGreaterThanOrEqual(90);
-    expect(worst).toBeLessThan(1.5);
+    expect(worst).toBeLessThan(1.6);
     const mean = values.reduce((sum, each) => sum + each, 0) / values.length;
     expect(Math.abs(mean - 2)).toBeLessThan(0.5);
   });
@@ -117,9 +119,29 @@ describe('the price of a byte', () => {
       ...Array.from({ length: 19 }, (_, i) => [1e6 + 1e3 * i, 1e6 + 1e3 * (i % 3)] as const),
     ];
     const { value, low, high } = costPerByte(withBuckets(rows));
-    expect(low).toBe(0);
-    expect(value).toBeGreaterThan(0.5);
-    expect(high).toBeGreaterThan(1);
+    expect(value).toBeGreaterThan(1);
+    expect(low).toBeLessThan(1);
+    expect(high).toBeGreaterThan(1.5);
+  });
+
+  it('is not led astray by chance where a steady program makes all pauses alike', () => {
+    // As bench/advice: 6 MB give or take a twelfth, 12 ms, of which 9.6 are the bytes'; the noise is that of neighbours.
+    let worst = 1;
+    let held = 0;
+    for (let seed = 1; seed <= 100; seed++) {
+      const random = seededRandom(seed);
+      let drift = 0;
+      const rows = Array.from({ length: 36 }, () => {
+        drift = 0.8 * drift + 1.5e6 * (random() - 0.5);
+        const bytes = 6e6 * (1 + 0.28 * (random() - 0.5));
+        return [bytes, 2.4e6 + 1.6 * bytes + drift] as const;
+      });
+      const { value, low, high } = costPerByte(withBuckets(rows));
+      if (low! <= 1.6 && 1.6 <= high!) held++;
+      worst = Math.max(worst, value! / 1.6, 1.6 / value!);
+    }
+    expect(held).toBeGreaterThanOrEqual(95);
+    expect(worst).toBeLessThan(1.3);
   });
 
   it('blames no more on bytes than there was time', () => {
