@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { estimate, type Interval, median, report } from '../lib/compare.js';
+import { estimate, median, report } from '../lib/compare.js';
 import type { NodeBinary } from '../lib/nodes.js';
 
 /** Compiled to build/bench/pretenure. */
@@ -19,8 +19,8 @@ const SCRIPT = fileURLToPath(new URL('./child.js', import.meta.url));
 const CYCLES_A_POINT = 8;
 const FIRST_POINTS = 4;
 const STEADY_FROM = 20;
-/** What may be over the steady state's figure. */
-const MOST_OVER = 1.1;
+/** What may be left of what a warm-up from nothing costs beyond the steady state, which may be 0 and so is no measure. */
+const MOST_LEFT = 0.1;
 
 interface Run {
   /** Bytes evacuated per byte allocated, every 8 heap cycles. */
@@ -55,7 +55,7 @@ export function warmUp(other: NodeBinary | undefined, rounds: number, outFile: s
     }
     const picture = join(dirname(outFile), 'warm-up.svg');
     writeFileSync(picture, warmUpPicture(runs));
-    return [...linesOf(runs), `  picture: ${picture}`];
+    return [...warmUpLines(runs), `  picture: ${picture}`];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -75,19 +75,24 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function linesOf(runs: Readonly<Record<string, readonly Run[]>>): string[] {
+/** What a warm-up cost, and what of it an earlier run's profile spares. */
+export function warmUpLines(runs: Readonly<Record<string, readonly Run[]>>): string[] {
   const steady = median(runs['from nothing']!.map(({ points }) => mean(points.slice(STEADY_FROM))));
   const first = (list: readonly Run[]): number[] =>
     list.map(({ points }) => mean(points.slice(0, FIRST_POINTS)));
   const lines = [
     `warm-up: bytes evacuated per byte allocated, steady ${steady.toPrecision(3)}; in the first ${FIRST_POINTS * CYCLES_A_POINT} heap cycles`,
   ];
+  const cost = median(first(runs['from nothing']!)) - steady;
   for (const [name, list] of Object.entries(runs)) {
-    const over: Interval = estimate(first(list).map((share) => share / steady));
-    const what = `  ${name}: ${median(first(list)).toPrecision(3)}, times steady`;
-    lines.push(
-      name === 'from nothing' ? `${what} ${over.value.toFixed(2)}` : report(what, over, 'at most', MOST_OVER),
-    );
+    const shares = first(list);
+    const what = `  ${name}: ${median(shares).toPrecision(3)}`;
+    if (name === 'from nothing') lines.push(what);
+    else if (!(cost > 0)) lines.push(`${what}, and there is nothing to spare`);
+    else {
+      const left = estimate(shares.map((share) => (share - steady) / cost));
+      lines.push(report(`${what}, of the warm-up's cost`, left, 'at most', MOST_LEFT));
+    }
   }
   return lines;
 }
