@@ -7,10 +7,10 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { alternate, type Interval, ratio } from '../lib/compare.js';
-import { type NodeBinary, resolveNode } from '../lib/nodes.js';
+import { buildAddon, type NodeBinary, resolveNode } from '../lib/nodes.js';
 import type { CostOptions } from './run-cost.js';
 import type { Distribution, LevelOptions, LevelResult } from './run-level.js';
 
@@ -181,15 +181,6 @@ function wholeNumber(name: string, text: string, least: number): number {
   return value;
 }
 
-/** The addon for that Node's ABI. */
-async function buildAddon(node: NodeBinary): Promise<void> {
-  const { build } = (await import(pathToFileURL(`${root}native/build.mjs`).href)) as {
-    build(options: { execPath: string }): { failure?: string };
-  };
-  const { failure } = build({ execPath: node.path });
-  if (failure !== undefined) throw new Error(`the addon was not built for Node ${node.version}: ${failure}`);
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -211,7 +202,9 @@ async function main(): Promise<void> {
   const figures: NodeFigures[] = [];
   for (const asked of values.node.split(',')) {
     const node = await resolveNode(asked, `${out}nodes`);
-    await buildAddon(node);
+    const failure = await buildAddon(node.path);
+    if (failure !== undefined)
+      throw new Error(`the addon was not built for Node ${node.version}: ${failure}`);
     const shares = recovered(node, requests);
     figures.push({
       version: node.version,

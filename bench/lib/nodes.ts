@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -26,15 +25,20 @@ export async function resolveNode(asked: string, folder: string): Promise<NodeBi
   const { stdout } = await run(path, ['--version']).catch((error: Error) => {
     throw new Error(`--node: ${asked} does not run: ${error.message.split('\n', 1)[0]}`);
   });
-  if (path !== process.execPath) await buildAddon(path);
-  return { version: stdout.trim(), path };
+  const version = stdout.trim();
+  const failure = path === process.execPath ? undefined : await buildAddon(path);
+  // Borne: rolp works without.
+  if (failure !== undefined) console.error(`the addon was not built for Node ${version}: ${failure}`);
+  return { version, path };
 }
 
-/** Its failure is told by the build script, and borne: rolp works without. */
-async function buildAddon(path: string): Promise<void> {
-  const script = fileURLToPath(new URL('../../../native/build.mjs', import.meta.url));
-  const { stderr } = await run(path, [script]).catch((error: Error) => ({ stderr: `${error.message}\n` }));
-  process.stderr.write(stderr);
+/** Builds the addon for the Node at `path`, if it is not up to date. @returns why it could not. */
+export async function buildAddon(path: string): Promise<string | undefined> {
+  const script = new URL('../../../native/build.mjs', import.meta.url);
+  const { build } = (await import(script.href)) as {
+    build(options: { execPath: string }): { failure?: string };
+  };
+  return build({ execPath: path }).failure;
 }
 
 async function binaryOfMajor(major: string, folder: string): Promise<string> {
