@@ -2,13 +2,13 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checkInteger } from '../../src/base/options.js';
-import { alternate, median, ratio } from '../lib/compare.js';
+import { alternate, intervalText, median, paired } from '../lib/compare.js';
 import { OPERATIONS } from './operations.js';
 
 const HELP = `npm run bench:micro -- [options]
 
 Nanoseconds an operation, rolp beside its peers: each in a process of its own, in shuffled order, medians of the
-rounds and the ratio to rolp with its 95 % bootstrap interval. It says nothing of tails.
+rounds, and of the rounds' ratios of rolp to the peer with its interval. It says nothing of tails.
 
   --quick       3 rounds of 150 ms
   --rounds n    (default 5)
@@ -51,10 +51,9 @@ function main(): void {
     const [own, ...peers] = Object.keys(operations);
     process.stdout.write(`\n${group}\n  ${own!.padEnd(20)} ${median(ns(own!)).toFixed(1).padStart(8)} ns\n`);
     for (const peer of peers) {
-      const { value, low, high } = ratio(ns(own!), ns(peer));
-      const range = `${value.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`;
+      const times = intervalText(paired(ns(own!), ns(peer)));
       process.stdout.write(
-        `  ${peer.padEnd(20)} ${median(ns(peer)).toFixed(1).padStart(8)} ns; ${own} takes ${range} of it\n`,
+        `  ${peer.padEnd(20)} ${median(ns(peer)).toFixed(1).padStart(8)} ns; ${own} takes of it ${times}\n`,
       );
     }
   }

@@ -8,7 +8,7 @@ export type Ticker = (nowMs: number) => void;
 const BATCH = 16;
 /** The event loop gets its turn at least this often. */
 const TURN_MS = 2;
-const FIRST_CHECKPOINT = 256;
+export const FIRST_CHECKPOINT = 256;
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 

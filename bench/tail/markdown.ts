@@ -1,36 +1,37 @@
 import type { Interval } from '../lib/compare.js';
-import type { Group } from './plan.js';
-import type { ProcessResult } from './spec.js';
-import { digits, figuresOf, LATENCY_QUANTILES, titleOf } from './summary.js';
+import type { RunConfig, Section } from './evaluate.js';
+import { confidenceText, digits, titleOf } from './summary.js';
 
 const COLUMNS = [
   'variant',
   'worst pause, ms',
-  'of it rolp’s own',
+  'rolp’s own worst, ms',
   'p99.9 latency, ms',
   'operations/s',
   'peak RSS, MB',
 ];
 
 /** The README's table of a run: the figures that targets are about, workload by workload. */
-export function markdownOf(
-  config: Record<string, unknown>,
-  sections: readonly { readonly group: Group; readonly results: readonly ProcessResult[] }[],
-): string {
-  const note =
-    config.size === 'full' ? '' : 'Indicative: a smaller run than `--full`, which alone gives verdicts.\n';
-  const head = `${config.machine}; \`${config.command}\`\n${note}`;
-  return head + sections.map(({ group, results }) => tableOf(group, results)).join('');
+export function markdownOf(config: RunConfig, sections: readonly Section[]): string {
+  const sure = confidenceText(sections.flatMap(({ results }) => results));
+  const note = [
+    ...(config.size === 'full'
+      ? []
+      : ['Indicative: a smaller run than `--full`, which alone gives verdicts.']),
+    sure === ''
+      ? 'Of one run each.'
+      : `Medians of the repeats; ${sure.replace('[low, high]', '[low to high]')}.`,
+  ];
+  const head = `${config.machine}; \`${config.command}\`\n${note.join(' ')}\n`;
+  return head + sections.map(tableOf).join('');
 }
 
-function tableOf(group: Group, results: readonly ProcessResult[]): string {
-  const figures = figuresOf(group, results);
-  const p999 = LATENCY_QUANTILES.indexOf(0.999);
+function tableOf({ group, figures }: Section): string {
   const rows = figures.map((f) => [
     f.invalid > 0 ? `${f.variant} (${f.invalid} of ${f.invalid + f.repeats} invalid)` : f.variant,
     shown(f.worstPause),
     digits(f.worstRolp.value),
-    digits(f.latencyQuantiles[p999]),
+    shown(f.p999),
     Number.isNaN(f.capacity) ? '-' : Math.round(f.capacity).toLocaleString('en'),
     digits(f.peakRssMb.value),
   ]);

@@ -49,7 +49,7 @@ latency at a fixed rate (open loop, operations timed from when they should have 
   --help
 
 Results: runs.jsonl (one line a finished process), *.hlog (latency histograms), summary.txt, report.html,
-pauses.svg. docs/benchmark.md says how to read them, and what they do not show.
+table.md, pauses.svg. docs/benchmark.md says how to read them, and what they do not show.
 `;
 
 /** '100/150/150 (lucene/cassandra/graphchi), ... with --full' */

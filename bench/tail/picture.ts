@@ -1,21 +1,11 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import type { Group } from './plan.js';
-import type { ProcessResult } from './spec.js';
-import { figuresOf, PAUSE_QUANTILES } from './summary.js';
+import { COLOURS } from './colours.js';
+import type { Section } from './evaluate.js';
+import { PAUSE_QUANTILES } from './summary.js';
 
-/** As in the page. */
-const COLOURS: Record<string, string> = {
-  heap: '#e15759',
-  'heap-semi64': '#f28e2b',
-  'heap-semi128': '#b6992d',
-  typed: '#4e79a7',
-  single: '#b07aa1',
-  auto: '#17a2b8',
-  'arena-refs': '#a0c59a',
-  arena: '#59a14f',
-  floor: '#888888',
-};
+/** Run once, for their figures: in the page and the tables. */
+const LEFT_OUT: readonly string[] = ['lru-cache', 'map-of-buffers', 'minisearch'];
 const LABELS: readonly string[] = [
   ...PAUSE_QUANTILES.map((q) => `p${Number((q * 100).toFixed(5))}`),
   'worst',
@@ -34,10 +24,8 @@ interface Point {
  *
  * @returns an SVG document.
  */
-export function pausePicture(
-  sections: readonly { readonly group: Group; readonly results: readonly ProcessResult[] }[],
-): string {
-  const points = sections.flatMap(({ group, results }) => pointsOf(group, results));
+export function pausePicture(sections: readonly Section[]): string {
+  const points = sections.flatMap(pointsOf);
   const groups = [...new Set(points.map(({ group }) => group))];
   const variants = Object.keys(COLOURS).filter((name) => points.some(({ variant }) => variant === name));
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
@@ -70,10 +58,10 @@ export function pausePicture(
   return `${svg.outerHTML}\n`;
 }
 
-function pointsOf(group: Group, results: readonly ProcessResult[]): Point[] {
+function pointsOf({ group, figures }: Section): Point[] {
   const name = `${group.workload} ${group.mix}, Node ${group.node.replace(/^v(\d+).*/, '$1')}`;
-  return figuresOf(group, results)
-    .filter(({ variant }) => variant in COLOURS)
+  return figures
+    .filter(({ variant }) => !LEFT_OUT.includes(variant))
     .flatMap(({ variant, pauseQuantiles, worstPause }) => {
       const values = [...pauseQuantiles, worstPause.value];
       return values.flatMap((ms, at) =>

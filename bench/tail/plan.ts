@@ -1,6 +1,6 @@
 import type { BenchOptions } from './options.js';
 import { overheadSeconds, PLANNED_RATE, type RunSize, type Size, sizeOf } from './sizes.js';
-import type { ProcessSpec } from './spec.js';
+import type { ProcessResult, ProcessSpec } from './spec.js';
 import { type BenchVariant, variantsOf, workloadNamed } from './variants.js';
 
 /** Of the slowest variant's capacity, the share at which latency is measured. */
@@ -42,7 +42,10 @@ export interface Group {
   readonly variants: readonly PlannedVariant[];
 }
 
-export function groupsOf(options: BenchOptions, nodeVersions: readonly string[]): Group[] {
+/** Those of the options that say what is run, whichever Node it is run on. */
+type Choice = Omit<BenchOptions, 'nodes' | 'out' | 'plan'>;
+
+export function groupsOf(options: Choice, nodeVersions: readonly string[]): Group[] {
   const groups: Group[] = [];
   for (const node of nodeVersions) {
     for (const name of options.workloads) {
@@ -60,7 +63,7 @@ export function groupsOf(options: BenchOptions, nodeVersions: readonly string[])
   return groups;
 }
 
-function given(options: BenchOptions, size: RunSize): RunSize {
+function given(options: Choice, size: RunSize): RunSize {
   const openSeconds = options.openSeconds ?? size.openSeconds;
   return {
     ...size,
@@ -73,7 +76,7 @@ function given(options: BenchOptions, size: RunSize): RunSize {
 }
 
 function plannedVariants(
-  options: BenchOptions,
+  options: Choice,
   workload: string,
   isSide: boolean,
   repeats: number,
@@ -97,6 +100,27 @@ function repeatsOf(variant: string, repeats: number): number {
 export function closedSpecs(group: Group, seed: number): ProcessSpec[] {
   if (group.rate !== undefined) return [];
   return group.variants.map((variant) => spec(group, variant, seed, 'closed', 0));
+}
+
+/**
+ * Operations a second of a group's open loops: as the user says; else as those that a broken-off run has already, since
+ * a process that failed then and gives its capacity now must not divide the repeats into two rates; else LOAD_SHARE of
+ * the slowest comparable variant's capacity.
+ *
+ * @throws Error if no variant ran.
+ */
+export function rateOf(
+  group: Group,
+  closed: readonly ProcessResult[],
+  before: readonly ProcessResult[],
+): number {
+  const known = group.rate ?? before.find(({ spec }) => spec.phase === 'open')?.spec.rate;
+  if (known !== undefined) return known;
+  const { incomparable } = workloadNamed(group.workload);
+  if (closed.length === 0) throw new Error(`no variant of ${group.workload} ran: there is no rate to go by`);
+  const limiting = closed.filter(({ spec }) => !incomparable.includes(spec.engine));
+  const slowest = Math.min(...(limiting.length > 0 ? limiting : closed).map(({ throughput }) => throughput));
+  return Number((slowest * LOAD_SHARE).toPrecision(3));
 }
 
 /** One repeat at a fixed rate, each in the other direction, so that no variant always follows the same one. */
@@ -166,6 +190,11 @@ export function costOf(group: Group, rounds: number = Number.POSITIVE_INFINITY):
   }
   const seconds = specs.reduce((sum, one) => sum + measuredSeconds(one) + overhead, 0);
   return { processes: specs.length, seconds };
+}
+
+/** Whether a process is one of the group's. */
+export function isOf(group: Group, spec: ProcessSpec): boolean {
+  return group.node === spec.node && group.workload === spec.workload && group.mix === spec.mix;
 }
 
 export function mostRepeats(groups: readonly Group[]): number {

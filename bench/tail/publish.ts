@@ -1,11 +1,14 @@
 /**
- * `npm run bench:publish -- <folder>`: makes a finished run the one that the repository shows. Copies it to
- * bench/results, the raw lines compressed, and puts its table and picture into the README.
+ * `npm run bench:publish -- <folder>`: makes a finished run the one that the repository shows. Judges its raw lines anew,
+ * puts all of it into bench/results, the lines compressed, and its table and picture into the README. A folder of
+ * bench/results is judged where it lies.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { evaluate, readRun } from './evaluate.js';
+import { rawLines } from './run.js';
 
 const RESULTS = 'bench/results';
 const README = 'README.md';
@@ -23,17 +26,15 @@ function publish(folder: string | undefined): void {
   if (folder === undefined || !existsSync(join(folder, 'summary.txt'))) {
     throw new Error(`name the folder of a finished run (it has a summary.txt), got ${folder}`);
   }
-  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { nodes: string[] };
+  const { config, results } = readRun(folder);
   const majors = config.nodes.map((node) => /^v(\d+)/.exec(node)?.[1] ?? node);
   const target = join(RESULTS, `node-${majors.join('-')}`);
+  const lines = gzipSync(rawLines(folder), { level: 9 });
+  const configText = readFileSync(join(folder, 'config.json'));
   mkdirSync(target, { recursive: true });
-  for (const file of ['config.json', 'summary.txt', 'report.html', 'pauses.svg', 'table.md']) {
-    copyFileSync(join(folder, file), join(target, file));
-  }
-  writeFileSync(
-    join(target, 'runs.jsonl.gz'),
-    gzipSync(readFileSync(join(folder, 'runs.jsonl')), { level: 9 }),
-  );
+  evaluate(target, config, results);
+  writeFileSync(join(target, 'config.json'), configText);
+  writeFileSync(join(target, 'runs.jsonl.gz'), lines);
   writeFileSync(README, withTable(readFileSync(README, 'utf8'), target));
   // The table's columns as the linter wants them.
   execFileSync('npx', ['biome', 'format', '--write', README], { stdio: 'pipe' });

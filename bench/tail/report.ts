@@ -1,14 +1,17 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Group } from './plan.js';
+import { COLOURS } from './colours.js';
+import type { RunConfig, Section } from './evaluate.js';
 import type { ProcessResult } from './spec.js';
 import { latencyQuantile, mergedLatency } from './statistics.js';
-import { figuresOf, measuredPauses, PAUSE_QUANTILES, titleOf } from './summary.js';
+import { measuredPauses, PAUSE_QUANTILES, titleOf, validOf } from './summary.js';
 
-/** Where the page's own script and style lie: they are no TypeScript, and stay in the source tree. */
-const PAGE = fileURLToPath(new URL('../../../bench/tail/page', import.meta.url));
+/** Where the page's own script and style lie: they are no TypeScript, and stay in the source tree, beside it or out of build/. */
+const PAGE = ['./page', '../../../bench/tail/page']
+  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+  .find((path) => existsSync(path))!;
 
 /** Edges of the pause histogram, in ms. */
 const INTERVALS_MS = [0, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -22,10 +25,11 @@ interface Series {
 interface GroupData {
   readonly title: string;
   readonly pauseQuantiles: { readonly labels: readonly string[]; readonly series: readonly Series[] };
+  /** Pauses a run: variants have unlike numbers of repeats. */
   readonly pauseIntervals: { readonly labels: readonly string[]; readonly series: readonly Series[] };
   /** x is -log10(1 - quantile): one unit a nine. */
   readonly latency: { readonly nines: readonly number[]; readonly series: readonly Series[] };
-  /** Pauses from the process's first second, warm-up included: seconds and ms. */
+  /** Pauses of the first valid run from its first second, warm-up included: seconds and ms. rolp's own are told by the second. */
   readonly overTime: readonly {
     readonly name: string;
     readonly points: readonly (readonly [number, number])[];
@@ -44,21 +48,22 @@ interface GroupData {
   readonly table: string;
 }
 
-/** Writes report.html: one file that needs nothing else. */
+/**
+ * Writes report.html: one file that needs nothing else.
+ *
+ * @param note what is said below the tables
+ */
 export function writeReport(
   folder: string,
-  config: Record<string, unknown>,
-  groups: readonly {
-    readonly group: Group;
-    readonly results: readonly ProcessResult[];
-    readonly text: string;
-  }[],
+  config: RunConfig,
+  sections: readonly Section[],
+  note: string,
 ): void {
   const require = createRequire(import.meta.url);
   const uplot = dirname(require.resolve('uplot/package.json'));
-  const data = groups.map(({ group, results, text }) => dataOf(group, results, text));
+  const groups = sections.map(dataOf);
   const asset = (path: string): string => readFileSync(path, 'utf8').replaceAll('</script', '<\\/script');
-  const json = JSON.stringify({ config, groups: data }).replaceAll('<', '\\u003c');
+  const json = JSON.stringify({ config, note, colours: COLOURS, groups }).replaceAll('<', '\\u003c');
   const html = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -77,13 +82,8 @@ ${asset(join(PAGE, 'page.css'))}</style>
   writeFileSync(join(folder, 'report.html'), html);
 }
 
-function dataOf(group: Group, results: readonly ProcessResult[], text: string): GroupData {
-  const figures = figuresOf(group, results);
-  const valid = (name: string): ProcessResult[] =>
-    results.filter(
-      ({ spec, invalidBecause }) =>
-        invalidBecause === undefined && spec.variant === name && spec.phase === 'open',
-    );
+function dataOf({ group, results, figures, text }: Section): GroupData {
+  const valid = (name: string): ProcessResult[] => validOf(results, name);
   const nines = Array.from({ length: 51 }, (_, i) => i / 10);
   const heap = figures.find(({ variant }) => variant === 'heap');
   return {
@@ -99,7 +99,7 @@ function dataOf(group: Group, results: readonly ProcessResult[], text: string): 
       labels: INTERVALS_MS.map((ms, i) =>
         i + 1 < INTERVALS_MS.length ? `${ms}-${INTERVALS_MS[i + 1]}` : `>${ms}`,
       ),
-      series: figures.map((f) => ({ name: f.variant, values: countByInterval(valid(f.variant)) })),
+      series: figures.map((f) => ({ name: f.variant, values: pausesByInterval(valid(f.variant)) })),
     },
     latency: {
       nines,
@@ -120,12 +120,13 @@ function orNull(value: number | undefined): number | null {
   return value === undefined || Number.isNaN(value) ? null : value;
 }
 
-function countByInterval(results: readonly ProcessResult[]): number[] {
+/** How many a run, in the mean of the repeats. */
+export function pausesByInterval(results: readonly ProcessResult[]): number[] {
   const counts = new Array<number>(INTERVALS_MS.length).fill(0);
   for (const { ms } of results.flatMap(measuredPauses)) {
     counts[INTERVALS_MS.findLastIndex((edge) => ms >= edge)]!++;
   }
-  return counts;
+  return counts.map((count) => count / Math.max(1, results.length));
 }
 
 function latencyCurve(results: readonly ProcessResult[], nines: readonly number[]): (number | null)[] {

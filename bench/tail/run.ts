@@ -1,25 +1,27 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import * as hdr from 'hdr-histogram-js';
+import { FIRST_CHECKPOINT } from './loops.js';
 import { keyOf, LATENCY_UNIT_MS, type ProcessResult, type ProcessSpec } from './spec.js';
 
+const LINES = 'runs.jsonl';
+const NEWLINE = 0x0a;
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 
 /** A run's folder: what has been found so far, one line of runs.jsonl a finished process. */
 export class RunFolder {
   readonly path: string;
-  readonly config: Record<string, unknown>;
-  readonly results = new Map<string, ProcessResult>();
+  readonly results: Map<string, ProcessResult>;
 
   /**
    * @param config everything that makes results comparable; kept in the folder.
    * @throws Error if the folder holds a run of another configuration.
    */
-  constructor(path: string, config: Record<string, unknown>) {
+  constructor(path: string, config: object) {
     this.path = path;
-    this.config = config;
     mkdirSync(path, { recursive: true });
     const text = `${JSON.stringify(config, null, 2)}\n`;
     const configFile = join(path, 'config.json');
@@ -29,25 +31,19 @@ export class RunFolder {
       );
     }
     writeFileSync(configFile, text);
-    if (!existsSync(this.#lines)) return;
-    for (const line of readFileSync(this.#lines, 'utf8').split('\n')) this.#take(line);
+    // What an interruption cut off goes: the next line would be written on behind it, and neither could be read.
+    if (existsSync(this.#lines)) truncateSync(this.#lines, rawLines(path).length);
+    this.results = existsSync(this.#lines) ? readResults(path) : new Map();
   }
 
   get #lines(): string {
-    return join(this.path, 'runs.jsonl');
+    return join(this.path, LINES);
   }
 
   add(result: ProcessResult): void {
     this.results.set(keyOf(result.spec), result);
     appendFileSync(this.#lines, `${JSON.stringify(result)}\n`);
     if (result.latency !== undefined) this.#writeLog(result);
-  }
-
-  /** A line cut off by an interruption is its process not finished. */
-  #take(line: string): void {
-    if (!line.endsWith('}')) return;
-    const result = JSON.parse(line) as ProcessResult;
-    this.results.set(keyOf(result.spec), result);
   }
 
   /** HdrHistogram's log format; values are in units of 100 ns, written out in ms. */
@@ -65,6 +61,27 @@ export class RunFolder {
     writer.outputIntervalHistogram(histogram, 0, spec.seconds, 1 / LATENCY_UNIT_MS);
     writeFileSync(join(this.path, `${keyOf(spec).replaceAll('|', '_')}.hlog`), log);
   }
+}
+
+/**
+ * The whole lines of a run, compressed where it was published. A line cut off by an interruption is its process not
+ * finished.
+ */
+export function rawLines(folder: string): Buffer {
+  const file = join(folder, LINES);
+  const bytes = existsSync(file) ? readFileSync(file) : gunzipSync(readFileSync(`${file}.gz`));
+  return bytes.subarray(0, bytes.lastIndexOf(NEWLINE) + 1);
+}
+
+/** By their keys, in the order of the lines. */
+export function readResults(folder: string): Map<string, ProcessResult> {
+  const results = new Map<string, ProcessResult>();
+  for (const line of rawLines(folder).toString('utf8').split('\n')) {
+    if (line === '') continue;
+    const result = JSON.parse(line) as ProcessResult;
+    results.set(keyOf(result.spec), result);
+  }
+  return results;
 }
 
 /**
@@ -95,22 +112,49 @@ export function runProcess(spec: ProcessSpec, nodePath: string): Promise<Process
 }
 
 /**
- * Compares the answers of all processes that served the same operations.
+ * Compares the answers of all processes that served the same operations, as far as any two of them went: the one that
+ * served most is compared up to the next one's last checkpoint.
  *
  * @param incomparable variants that answer something else
  * @returns one sentence for each that differs; none if all agree.
  */
 export function disagreements(results: readonly ProcessResult[], incomparable: readonly string[]): string[] {
-  const found: string[] = [];
-  const first = results.find(({ spec }) => !incomparable.includes(spec.engine));
-  for (const result of results) {
-    if (first === undefined || incomparable.includes(result.spec.engine)) continue;
-    const common = Math.min(first.checksums.length, result.checksums.length);
-    for (let at = 0; at < common; at++) {
-      if (first.checksums[at] === result.checksums[at]) continue;
-      found.push(`${keyOf(result.spec)} and ${keyOf(first.spec)} differ within ${256 * 2 ** at} operations`);
-      break;
+  const found = new Map<ProcessResult, string>();
+  const comparable = results.filter(({ spec }) => !incomparable.includes(spec.engine));
+  const most = comparable.reduce((length, { checksums }) => Math.max(length, checksums.length), 0);
+  for (let at = 0; at < most; at++) {
+    const [first, ...others] = comparable.filter((one) => one.checksums.length > at && !found.has(one));
+    for (const other of others) {
+      if (first!.checksums[at] === other.checksums[at]) continue;
+      const operations = FIRST_CHECKPOINT * 2 ** at;
+      found.set(
+        other,
+        `${keyOf(other.spec)} and ${keyOf(first!.spec)} differ within ${operations} operations`,
+      );
     }
   }
-  return found;
+  return [...found.values()];
+}
+
+/** What is said of a group's answers: up to which checkpoint two variants gave the same, or which differ. */
+export function answersOf(
+  results: readonly ProcessResult[],
+  incomparable: readonly string[],
+): { text: string; differ: boolean } {
+  const differing = disagreements(results, incomparable);
+  if (differing.length > 0) {
+    return { text: differing.map((sentence) => `ANSWERS DIFFER: ${sentence}\n`).join(''), differ: true };
+  }
+  const comparable = results.filter(({ spec }) => !incomparable.includes(spec.engine));
+  const reached = new Map<string, number>();
+  for (const { spec, checksums } of comparable) {
+    reached.set(spec.variant, Math.max(reached.get(spec.variant) ?? 0, checksums.length));
+  }
+  const [, second = 0] = [...reached.values()].sort((a, b) => b - a);
+  if (second === 0) return { text: 'answers: nothing was compared\n', differ: false };
+  const operations = FIRST_CHECKPOINT * 2 ** (second - 1);
+  return {
+    text: `answers: the same in all comparable variants (up to ${operations} operations)\n`,
+    differ: false,
+  };
 }

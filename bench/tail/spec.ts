@@ -25,7 +25,10 @@ export type PauseKind = 'scavenge' | 'mark-compact' | 'incremental' | 'other' | 
 
 export interface Pause {
   readonly kind: PauseKind;
-  /** Milliseconds from the start of measuring; negative in the warm-up. To the second where `clock` says so. */
+  /**
+   * When it began, in milliseconds from the start of measuring; negative in the warm-up. Of rolp's own pauses, and of V8's
+   * where `pauseSource` is 'v8.GCProfiler', when they were collected: within the second after they were.
+   */
   readonly atMs: number;
   readonly ms: number;
   /** What rolp did, as its pause log has it ('evacuate', 'release', ...); absent of V8's. */
@@ -38,8 +41,11 @@ export interface Sample {
   readonly rssMb: number;
   readonly heapUsedMb: number;
   readonly offHeapUsedMb: number;
-  /** The most in use since the last sample; of an engine that keeps no count of it, what is in use now. */
-  readonly offHeapPeakMb: number;
+  /**
+   * The most in use since the last sample; of an engine that keeps no count of it, what is in use now. Absent in the lines
+   * of runs from before it was kept, which are judged by what was in use at their samples.
+   */
+  readonly offHeapPeakMb?: number;
   readonly offHeapCommittedMb: number;
 }
 

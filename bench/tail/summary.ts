@@ -1,6 +1,6 @@
 import { estimate, type Interval } from '../lib/compare.js';
 import type { Group } from './plan.js';
-import type { Pause, ProcessResult } from './spec.js';
+import { LATENCY_UNIT_MS, type Pause, type ProcessResult } from './spec.js';
 import { latencyQuantile, mergedLatency, quantile } from './statistics.js';
 
 export const PAUSE_QUANTILES = [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999];
@@ -23,7 +23,10 @@ export interface VariantFigures {
   /** Share of the time measured spent in pauses. */
   readonly pausedShare: number;
   readonly pauseQuantiles: readonly (number | undefined)[];
+  /** Of all repeats added up: one bad repeat is most of what lies beyond p99.9. */
   readonly latencyQuantiles: readonly (number | undefined)[];
+  /** Of the repeats' own p99.9, as verdicts compare them. */
+  readonly p999: Interval;
   readonly worstLatency: number | undefined;
   readonly peakRssMb: Interval;
   readonly cpuShare: Interval;
@@ -33,20 +36,11 @@ export function figuresOf(group: Group, results: readonly ProcessResult[]): Vari
   return group.variants.map(({ name, nodeFlags }) => {
     const own = results.filter(({ spec }) => spec.variant === name);
     const open = own.filter(({ spec }) => spec.phase === 'open');
-    const valid = open.filter((result) => result.invalidBecause === undefined);
+    const valid = validOf(own, name);
     const lengths = valid.flatMap((result) => measuredPauses(result).map((pause) => pause.ms));
     const sorted = lengths.toSorted((a, b) => a - b);
     const worst = (kinds: (pause: Pause) => boolean): Interval =>
-      estimate(
-        valid.map((result) =>
-          Math.max(
-            0,
-            ...measuredPauses(result)
-              .filter(kinds)
-              .map(({ ms }) => ms),
-          ),
-        ),
-      );
+      estimate(valid.map((result) => longest(measuredPauses(result).filter(kinds))));
     const latency = valid.length === 0 ? undefined : mergedLatency(valid.map((result) => result.latency!));
     const seconds = valid.reduce((sum, { spec }) => sum + spec.seconds, 0);
     return {
@@ -64,22 +58,67 @@ export function figuresOf(group: Group, results: readonly ProcessResult[]): Vari
       pausedShare: sorted.reduce((sum, ms) => sum + ms, 0) / Math.max(1, seconds * 1000),
       pauseQuantiles: PAUSE_QUANTILES.map((q) => quantile(sorted, q)),
       latencyQuantiles: LATENCY_QUANTILES.map((q) => latency && latencyQuantile(latency, q)),
-      worstLatency: latency && latency.maxValue * 1e-4,
+      p999: estimate(valid.map(p999).filter(Number.isFinite)),
+      worstLatency: latency && latency.maxValue * LATENCY_UNIT_MS,
       peakRssMb: estimate(valid.map((result) => result.peakRssMb)),
       cpuShare: estimate(valid.map(({ cpuMs, spec }) => cpuMs / (spec.seconds * 1000))),
     };
   });
 }
 
+/** Of an invalid run, whose backlog makes its latencies mean nothing, the closed loop after it is told all the same. */
 function capacityOf(results: readonly ProcessResult[]): number {
   const bursts = results.map(({ burstThroughput }) => burstThroughput).filter((one) => one !== undefined);
   const closed = results.filter(({ spec }) => spec.phase === 'closed').map(({ throughput }) => throughput);
   return estimate(bursts.length > 0 ? bursts : closed).value;
 }
 
+/** A variant's runs at a fixed rate that all its figures are taken from. */
+export function validOf(results: readonly ProcessResult[], variant: string): ProcessResult[] {
+  return results.filter(
+    ({ spec, invalidBecause }) =>
+      spec.variant === variant && spec.phase === 'open' && invalidBecause === undefined,
+  );
+}
+
 /** The warm-up's pauses are plotted, not counted. */
 export function measuredPauses(result: ProcessResult): Pause[] {
   return result.pauses.filter((pause) => pause.atMs >= 0);
+}
+
+/** Of many pauses: an argument each would be too many for `Math.max` in a run of minutes. */
+export function longest(pauses: readonly { readonly ms: number }[]): number {
+  return pauses.reduce((most, { ms }) => Math.max(most, ms), 0);
+}
+
+/** A run's own p99.9 in ms; NaN with too few operations for it. */
+export function p999(result: ProcessResult): number {
+  return latencyQuantile(mergedLatency([result.latency!]), 0.999) ?? Number.NaN;
+}
+
+/**
+ * How surely `[low, high]` holds the median: not all variants have as many repeats, and invalid ones do not count.
+ *
+ * @returns '' where no variant has two.
+ */
+export function confidenceText(results: readonly ProcessResult[]): string {
+  const repeats = new Map<string, number>();
+  for (const { spec, invalidBecause } of results) {
+    if (spec.phase !== 'open' || invalidBecause !== undefined) continue;
+    const variant = [spec.node, spec.workload, spec.mix, spec.variant].join('|');
+    repeats.set(variant, (repeats.get(variant) ?? 0) + 1);
+  }
+  const parts = [...new Set(repeats.values())]
+    .filter((count) => count > 1)
+    .sort((a, b) => b - a)
+    .map(
+      (count) => `of ${count} repeats with ${percent(estimate(Array.from({ length: count }, (_, i) => i)))}`,
+    );
+  return parts.length === 0 ? '' : `[low, high] holds the median ${parts.join(', ')}`;
+}
+
+function percent({ confidence }: Interval): string {
+  return `${Math.round(confidence * 100)} %`;
 }
 
 export function titleOf(group: Group, figures: readonly VariantFigures[]): string {
@@ -93,14 +132,11 @@ export function titleOf(group: Group, figures: readonly VariantFigures[]): strin
  * pauses, peak bytes.
  */
 export function arenaAgainstSingle(results: readonly ProcessResult[]): string {
-  const open = (variant: string): ProcessResult[] =>
-    results.filter(({ spec }) => spec.variant === variant && spec.phase === 'open');
-  const [arena, single] = [open('arena'), open('single')];
+  const [arena, single] = [validOf(results, 'arena'), validOf(results, 'single')];
   if (arena.length === 0 || single.length === 0) return '';
   const [own, others] = [ownPauses(arena), ownPauses(single)];
   const q = [0.999, 0.99].find((one) => [own, others].every((list) => quantile(list, one) !== undefined));
-  const longest = (list: readonly number[]): number =>
-    (q === undefined ? list.at(-1) : quantile(list, q)) ?? 0;
+  const tail = (list: readonly number[]): number => (q === undefined ? list.at(-1) : quantile(list, q)) ?? 0;
   const line = (what: string, a: number, s: number): string =>
     `${a < s ? 'lower ' : a > s ? 'HIGHER' : 'equal '} ${what}: arena ${digits(a)}, single ${digits(s)}\n`;
   return (
@@ -112,8 +148,8 @@ export function arenaAgainstSingle(results: readonly ProcessResult[]): string {
     ) +
     line(
       `rolp's own pauses, ${q === undefined ? 'the longest' : `p${q * 100}`}, ms`,
-      longest(own),
-      longest(others),
+      tail(own),
+      tail(others),
     ) +
     line("rolp's own pauses, ms a second", pausedMs(arena, own), pausedMs(single, others)) +
     line('peak bytes in use, MB', middle(peakOffHeapMb)(arena), middle(peakOffHeapMb)(single))
@@ -122,17 +158,16 @@ export function arenaAgainstSingle(results: readonly ProcessResult[]): string {
 
 /** What rolp's own pauses were for, variant by variant: so that a long one can be traced to what it did. */
 export function ownWork(results: readonly ProcessResult[]): string {
-  const open = results.filter(
-    ({ spec, invalidBecause }) => spec.phase === 'open' && invalidBecause === undefined,
-  );
-  const variants = [...new Set(open.map(({ spec }) => spec.variant))];
+  const variants = [...new Set(results.map(({ spec }) => spec.variant))];
   const lines = variants.map((variant) => {
-    const own = open.filter(({ spec }) => spec.variant === variant).flatMap(measuredPauses);
+    const runs = validOf(results, variant);
+    const own = runs.flatMap(measuredPauses);
     const kinds = [...new Set(own.flatMap(({ work }) => work ?? []))].map((kind) => {
-      const lengths = own.filter(({ work }) => work === kind).map(({ ms }) => ms);
-      return `${kind} ${lengths.length} (longest ${digits(Math.max(...lengths))} ms)`;
+      const ofKind = own.filter(({ work }) => work === kind);
+      return `${kind} ${ofKind.length} (longest ${digits(longest(ofKind))} ms)`;
     });
-    return kinds.length === 0 ? '' : `rolp's own pauses in ${variant}: ${kinds.join(', ')}\n`;
+    if (kinds.length === 0) return '';
+    return `rolp's own pauses in ${runs.length} x ${variant}: ${kinds.join(', ')}\n`;
   });
   return lines.join('');
 }
@@ -164,11 +199,9 @@ const LEARNT: readonly Figure[] = [
  * such blocks can have, so that the gap to it is only told.
  */
 export function autoBetween(results: readonly ProcessResult[]): string {
-  const open = (variant: string): ProcessResult[] =>
-    results.filter(({ spec }) => spec.variant === variant && spec.phase === 'open');
-  const [single, auto] = [open('single'), open('auto')];
+  const [single, auto] = [validOf(results, 'single'), validOf(results, 'auto')];
   if (single.length === 0 || auto.length === 0) return '';
-  return judged(single, auto, open('arena-refs')) + told(single, auto, open('arena'));
+  return judged(single, auto, validOf(results, 'arena-refs')) + told(single, auto, validOf(results, 'arena'));
 }
 
 type Runs = readonly ProcessResult[];
@@ -219,7 +252,9 @@ function pausedMs(results: readonly ProcessResult[], pauses: readonly number[]):
 
 /** The sample with which measuring began tells the warm-up's peak. */
 function peakOffHeapMb({ samples }: ProcessResult): number {
-  return Math.max(...samples.filter(({ atMs }) => atMs > 0).map((sample) => sample.offHeapPeakMb));
+  return samples
+    .filter(({ atMs }) => atMs > 0)
+    .reduce((most, { offHeapPeakMb, offHeapUsedMb }) => Math.max(most, offHeapPeakMb ?? offHeapUsedMb), 0);
 }
 
 /** A table in plain text. */
@@ -227,12 +262,14 @@ export function tableOf(figures: readonly VariantFigures[]): string {
   const header = [
     'variant',
     'capacity/s',
+    'load %',
     'worst pause ms',
     'scavenge',
     'mark-compact',
     'rolp',
     'pause p99',
     'paused %',
+    'p99.9 a run ms',
     ...LATENCY_QUANTILES.map((q) => `p${Number((q * 100).toFixed(5))}`),
     'max ms',
     'RSS MB',
@@ -241,12 +278,14 @@ export function tableOf(figures: readonly VariantFigures[]): string {
   const rows = figures.map((f) => [
     f.invalid > 0 ? `${f.variant} (${f.invalid} invalid)` : f.variant,
     digits(f.capacity),
+    digits((100 * (f.rate ?? Number.NaN)) / f.capacity),
     withInterval(f.worstPause),
     digits(f.worstScavenge.value),
     digits(f.worstMarkCompact.value),
     digits(f.worstRolp.value),
     digits(f.pauseQuantiles[PAUSE_QUANTILES.indexOf(0.99)]),
     digits(f.pausedShare * 100),
+    withInterval(f.p999),
     ...f.latencyQuantiles.map(digits),
     digits(f.worstLatency),
     digits(f.peakRssMb.value),

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import * as hdr from 'hdr-histogram-js';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { estimate, verdict } from '../../bench/lib/compare.js';
+import { evaluate, readRun } from '../../bench/tail/evaluate.js';
 import { closedLoop, openLoop, Server } from '../../bench/tail/loops.js';
 import { parseOptions } from '../../bench/tail/options.js';
 import { PauseRecorder } from '../../bench/tail/pauses.js';
@@ -253,9 +254,13 @@ describe('the verdicts of a run', () => {
     expect(lines).toContainEqual(expect.stringMatching(/^met +or: 1.28 .* of floor's worst pause/));
   });
 
-  it('tell no ratio to a baseline that never paused', () => {
-    const lines = verdicts({ heap: 0, arena: 9 });
-    expect(lines).toContainEqual(expect.stringMatching(/^undecided worst pause: - of heap's/));
+  it('tell no ratio where neither paused, and none that is finite to a baseline that never did', () => {
+    expect(verdicts({ heap: 0, arena: 0 })).toContainEqual(
+      expect.stringMatching(/^undecided worst pause: - of heap's/),
+    );
+    expect(verdicts({ heap: 0, arena: 9 })).toContainEqual(
+      expect.stringMatching(/^short +worst pause: Infinity of heap's/),
+    );
   });
 
   it('are undecided with few repeats', () => {
@@ -378,7 +383,20 @@ describe('a run of the bench', () => {
     expect(data.groups[0].memory.map((s: { points: unknown[] }) => s.points.length)).not.toContain(0);
     expect(readFileSync(join(folder, 'pauses.svg'), 'utf8')).toMatch(/^<svg[^>]* xmlns="/);
     expect(readFileSync(join(folder, 'table.md'), 'utf8')).toContain('| heap |');
+    // Bars are backgrounds, which paper leaves out unless it is told.
+    expect(html).toMatch(/\.bar \{[^}]*[^-]print-color-adjust: exact/);
+    expect(data.note).toContain('indicative');
     expect(data.config.command).toContain('npm run bench -- cassandra --variants heap,typed,floor');
+  });
+
+  it('is judged the same from its raw lines alone', () => {
+    const { config, results } = readRun(folder);
+    const again = join(folder, 'again');
+    mkdirSync(again);
+    expect(evaluate(again, config, results).text).toBe(output);
+    for (const file of ['report.html', 'table.md', 'pauses.svg']) {
+      expect(readFileSync(join(again, file), 'utf8'), file).toBe(readFileSync(join(folder, file), 'utf8'));
+    }
   });
 
   it('goes on with a run instead of repeating it, and refuses other options', async () => {

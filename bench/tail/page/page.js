@@ -1,32 +1,11 @@
 // The script of report.html. Plain browser JavaScript: uPlot is a global, the data is in #data.
 (() => {
-  const { config, groups } = JSON.parse(document.getElementById('data').textContent);
+  const { config, note, colours, groups } = JSON.parse(document.getElementById('data').textContent);
   const root = document.getElementById('report');
-  // Tableau's ten, which stay apart on white and on black, and for most colour-blind eyes.
-  const COLOURS = [
-    '#e15759',
-    '#f28e2b',
-    '#b6992d',
-    '#9c755f',
-    '#4e79a7',
-    '#b07aa1',
-    '#59a14f',
-    '#76b7b2',
-    '#888',
-  ];
-  const ALWAYS = {
-    heap: '#e15759',
-    arena: '#59a14f',
-    'arena-refs': '#a0c59a',
-    auto: '#17a2b8',
-    floor: '#888888',
-    typed: '#4e79a7',
-    single: '#b07aa1',
-  };
   const charts = [];
 
-  function colourOf(name, index) {
-    return ALWAYS[name] ?? COLOURS[(index + 1) % COLOURS.length];
+  function colourOf(name) {
+    return colours[name] ?? '#888888';
   }
 
   function element(tag, className, text) {
@@ -53,13 +32,13 @@
     return value === null || value === undefined ? '' : `${Number(value.toPrecision(3))}`;
   }
 
-  function chart(parent, title, note, data, series, x, y) {
+  function chart(parent, title, about, data, series, x, y) {
     const box = element('div', 'chart');
-    box.append(element('h3', '', title), element('div', 'note', note));
+    box.append(element('h3', '', title), element('div', 'note', about));
     parent.append(box);
     const plot = new uPlot(
       {
-        width: 540,
+        width: 510,
         height: 300,
         scales: { x: { time: false, ...x.scale }, y: y.scale },
         axes: [axis(x.axis ?? {}), axis(y.axis ?? {})],
@@ -73,12 +52,12 @@
   }
 
   function lines(list, extra) {
-    return list.map((entry, index) => ({
+    return list.map((entry) => ({
       label: entry.name,
-      stroke: colourOf(entry.name, index),
+      stroke: colourOf(entry.name),
       width: 2,
       // Filled: a variant with few pauses is a dot or two.
-      points: { size: 6, fill: colourOf(entry.name, index) },
+      points: { size: 6, fill: colourOf(entry.name) },
       spanGaps: false,
       ...extra,
     }));
@@ -105,9 +84,9 @@
 
   function pauseQuantiles(parent, { labels, series }) {
     const data = [labels.map((_, i) => i), ...series.map((s) => s.values.map((v) => (v === 0 ? null : v)))];
-    const note =
-      'ms, log scale; V8 and rolp together; a point needs ten pauses beyond it, the worst is a median';
-    chart(parent, 'Pauses by percentile', note, data, lines(series), categories(labels), LOG_MS);
+    const about =
+      'ms, log scale; V8 and rolp together, of all repeats; a point needs ten pauses beyond it; the worst is a median';
+    chart(parent, 'Pauses by percentile', about, data, lines(series), categories(labels), LOG_MS);
   }
 
   function pauseIntervals(parent, { labels, series }) {
@@ -116,7 +95,7 @@
     chart(
       parent,
       'Pauses by duration',
-      'how many, log scale; intervals in ms',
+      'how many a run, log scale; intervals in ms',
       data,
       lines(series),
       categories(labels),
@@ -132,9 +111,9 @@
         values: () => ['0', '90', '99', '99.9', '99.99', '99.999'],
       },
     };
-    const note = 'ms from the intended start, log scale, over percentiles';
+    const about = 'ms from the intended start, log scale, over percentiles of all repeats added up';
     const data = [nines, ...series.map((s) => s.values)];
-    chart(parent, 'Latency', note, data, lines(series, { points: { show: false } }), x, LOG_MS);
+    chart(parent, 'Latency', about, data, lines(series, { points: { show: false } }), x, LOG_MS);
   }
 
   function overTime(parent, list) {
@@ -145,17 +124,17 @@
       for (const [at, ms] of s.points) column[place.get(at)] = ms;
       return column;
     });
-    const dots = list.map((s, index) => ({
+    const dots = list.map((s) => ({
       label: s.name,
       paths: () => null,
-      points: { show: true, size: 4, fill: colourOf(s.name, index), stroke: colourOf(s.name, index) },
-      stroke: colourOf(s.name, index),
+      points: { show: true, size: 4, fill: colourOf(s.name), stroke: colourOf(s.name) },
+      stroke: colourOf(s.name),
     }));
     const x = { label: '', axis: {} };
     chart(
       parent,
       'Pauses over time',
-      'ms, log scale; seconds from the first operation',
+      'ms, log scale; the first valid run, seconds from its first operation; rolp’s own are told by the second',
       [times, ...columns],
       dots,
       x,
@@ -168,14 +147,14 @@
     const times = [...new Set(list.flatMap((s) => s.points.map(([at]) => at)))].sort((a, b) => a - b);
     const data = [times];
     const series = [];
-    list.forEach((s, index) => {
+    list.forEach((s) => {
       [1, 2].forEach((column) => {
         if (column === 2 && s.points.every((point) => point[2] === 0)) return;
         const at = new Map(s.points.map((point) => [point[0], point[column]]));
         data.push(times.map((time) => at.get(time) ?? null));
         series.push({
           label: column === 1 ? s.name : `${s.name}, off heap`,
-          stroke: colourOf(s.name, index),
+          stroke: colourOf(s.name),
           width: 2,
           dash: column === 1 ? [] : [6, 4],
           points: { show: false },
@@ -183,23 +162,24 @@
         });
       });
     });
-    const note = 'MB in use; solid: V8’s heap, dashed: off it; seconds from the first operation';
-    chart(parent, 'Memory over time', note, data, series, { label: '', axis: {} }, { axis: { size: 60 } });
+    const about =
+      'MB in use; solid: V8’s heap, dashed: off it; the first valid run, seconds from its first operation';
+    chart(parent, 'Memory over time', about, data, series, { label: '', axis: {} }, { axis: { size: 60 } });
   }
 
-  function bars(parent, list, key, title, note) {
+  function bars(parent, list, key, title, about) {
     const box = element('div', 'chart');
-    box.append(element('h3', '', title), element('div', 'note', note));
+    box.append(element('h3', '', title), element('div', 'note', about));
     const grid = element('div', 'bars');
     // The floor keeps nothing: at its length the others' bars could not be told apart.
     const most = Math.max(...list.filter(({ name }) => name !== 'floor').map((entry) => entry[key] ?? 0), 1);
-    list.forEach((entry, index) => {
+    list.forEach((entry) => {
       if (entry[key] === null) return;
       grid.append(element('div', '', entry.name));
       const row = element('div');
       const bar = element('div', 'bar');
       bar.style.width = `${Math.min(1, entry[key] / most) * 100}%`;
-      bar.style.background = colourOf(entry.name, index);
+      bar.style.background = colourOf(entry.name);
       row.append(bar, element('div', 'value', msLabel(entry[key])));
       grid.append(row);
     });
@@ -209,8 +189,8 @@
 
   root.append(element('h1', '', 'rolp: tail latency'));
   const sizes = Object.entries(config.sizes).map(([name, { heapMb }]) => `${name} ${heapMb} MB`);
-  const about = `${config.machine}; Node ${config.nodes.join(', ')}; seed ${config.seed}; ${sizes.join(', ')}`;
-  root.append(element('p', '', about));
+  const run = `${config.machine}; Node ${config.nodes.join(', ')}; seed ${config.seed}; ${sizes.join(', ')}`;
+  root.append(element('p', '', run));
   root.append(element('p', 'note', `To repeat: ${config.command}`));
   if (config.size !== 'full') {
     root.append(element('p', 'note', 'Indicative: a smaller run than --full, which alone gives verdicts.'));
@@ -236,6 +216,7 @@
     bars(grid, group.normalised, 'rss', 'Peak memory', 'resident set at the fixed rate, in parts of heap’s');
     section.append(element('pre', '', group.table));
   }
+  root.append(element('p', 'note', note));
   // Charts are pixels: their ink is chosen when they are drawn, so paper needs them drawn anew.
   for (const media of ['(prefers-color-scheme: dark)', 'print']) {
     matchMedia(media).addEventListener('change', () => {
