@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as hdr from 'hdr-histogram-js';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { COLOURS } from '../../bench/tail/colours.js';
-import { evaluate, type RunConfig } from '../../bench/tail/evaluate.js';
+import { evaluate, type RunConfig, readRun } from '../../bench/tail/evaluate.js';
 import { markdownOf } from '../../bench/tail/markdown.js';
 import { parseOptions } from '../../bench/tail/options.js';
 import { closedSpecs, type Group, groupsOf, openSpecs, rateOf } from '../../bench/tail/plan.js';
@@ -268,6 +268,24 @@ describe('a run’s folder', () => {
     const { text, wrong } = evaluate(folder, given, results);
     expect(wrong).toBe(false);
     expect(text).not.toMatch(/MISSING|FAILED|left out/);
+  });
+});
+
+describe('what is published', () => {
+  const published = readdirSync(join(ROOT, 'bench/results')).filter((name) => name.startsWith('node-'));
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'rolp-bench-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it.each(published)('of %s is what its raw lines tell', (name) => {
+    const from = join(ROOT, 'bench/results', name);
+    const { config, results } = readRun(from);
+    evaluate(folder, config, results);
+    for (const file of ['summary.txt', 'table.md']) {
+      expect(readFileSync(join(from, file), 'utf8'), file).toBe(readFileSync(join(folder, file), 'utf8'));
+    }
   });
 });
 
