@@ -13,6 +13,13 @@ describe('option checks', () => {
   });
 });
 
+it('option checks show a bigint as one is written, and no function’s code', () => {
+  expect(() => checkInteger('heap.maxBytes', 5n)).toThrow('heap.maxBytes must be an integer, got 5n');
+  expect(() => checkInteger('heap.maxBytes', () => 1)).toThrow(
+    'heap.maxBytes must be an integer, got a function',
+  );
+});
+
 describe('seededRandom', () => {
   it('repeats itself for a seed, differs between seeds and fills the unit interval evenly', () => {
     const draw = (seed: number) => Array.from({ length: 5 }, seededRandom(seed));

@@ -8,7 +8,15 @@
 export { type Addon, type AddonFailure, loadAddon } from './addon.js';
 export { type Clock, systemClock } from './clock.js';
 export type { Brand } from './ids.js';
-export { checkBoolean, checkFunction, checkInteger, checkNames, checkNumber, checkOneOf } from './options.js';
+export {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNames,
+  checkNumber,
+  checkOneOf,
+  nameMeant,
+} from './options.js';
 export { ownClock, ownProcess, startRepeating, startTimer, stopTimer } from './own-globals.js';
 export { mathRandom, type Random, seededRandom } from './random.js';
 export { warnOnce } from './warn.js';

@@ -7,6 +7,10 @@ function shown(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  // As it is written, else `5n` is said to be no integer in the words "got 5".
+  if (typeof value === 'bigint') return `${value}n`;
+  // Its text would be the whole of its code.
+  if (typeof value === 'function') return 'a function';
   return String(value);
 }
 
@@ -28,13 +32,16 @@ export function checkNames(what: string, options: unknown, names: readonly strin
 const MOST_SLIPS = 2;
 
 function unknownOption(what: string, name: string, names: readonly string[]): TypeError {
+  const meant = nameMeant(name, names);
+  const hint = meant === null ? `there are ${names.join(', ')}` : `did you mean '${meant}'?`;
+  return new TypeError(`${what} has no option '${name}'; ${hint}`);
+}
+
+/** @returns the one of `names` that `name` is spelt like, up to two slips; null: none. */
+export function nameMeant(name: string, names: readonly string[]): string | null {
   const slips = names.map((known) => distance(name.toLowerCase(), known.toLowerCase()));
   const fewest = Math.min(...slips);
-  const hint =
-    fewest <= MOST_SLIPS
-      ? `did you mean '${names[slips.indexOf(fewest)]}'?`
-      : `there are ${names.join(', ')}`;
-  return new TypeError(`${what} has no option '${name}'; ${hint}`);
+  return fewest <= MOST_SLIPS ? names[slips.indexOf(fewest)]! : null;
 }
 
 /** Letters to put in, take out or exchange to make `b` of `a` (Levenshtein). */

@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, checkOneOf } from '../base/index.js';
+import { checkInteger, checkNumber, checkOneOf, nameMeant } from '../base/index.js';
 import {
   type AttributionSetting,
   DEFAULT_ATTRIBUTION,
@@ -204,16 +204,33 @@ export class SettingError extends Error {
   override readonly name = 'SettingError';
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * Reads the settings from an environment. A variable set to nothing counts as not set.
- * @throws SettingError for the first wrong value.
+ * @throws SettingError for the first misspelt name or wrong value.
  */
-export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+export function readSettings(env: Environment): Settings {
+  checkVariableNames(env);
   const settings: Record<string, unknown> = {};
   for (const setting of SETTINGS) {
     settings[setting.key] = parseSetting(setting, setting.env, env[setting.env] || setting.default);
   }
   return settings as unknown as Settings;
+}
+
+/**
+ * Others may have variables that begin with `ROLP_`; one that is spelt nearly as a setting of ours is meant for us, and
+ * would go unnoticed.
+ * @throws SettingError naming it, and the setting that may have been meant.
+ */
+export function checkVariableNames(env: Environment): void {
+  const known = SETTINGS.map(({ env: name }) => name as string);
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('ROLP') || known.includes(name)) continue;
+    const meant = nameMeant(name, known);
+    if (meant !== null) throw new SettingError(`${name} is no setting; did you mean ${meant}?`);
+  }
 }
 
 /**

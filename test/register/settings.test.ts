@@ -62,9 +62,15 @@ describe('settings', () => {
     ['ROLP_INCLUDE', 'a,,b', 'ROLP_INCLUDE must be a list'],
     ['ROLP_EXCLUDE', ',', 'ROLP_EXCLUDE must be a list'],
     ['ROLP_OUT_DIR', ' ', 'ROLP_OUT_DIR must name a directory'],
+    ['ROLP_OUTDIR', 'profiles', 'ROLP_OUTDIR is no setting; did you mean ROLP_OUT_DIR?'],
+    ['ROLP_INTERVALL', '4096', 'ROLP_INTERVALL is no setting; did you mean ROLP_INTERVAL?'],
   ])('refuse %s=%s by name', (env, value, message) => {
     expect(() => readSettings({ [env]: value })).toThrow(SettingError);
     expect(() => readSettings({ [env]: value })).toThrow(message);
+  });
+
+  it('leave alone what is spelt like none of them', () => {
+    expect(readSettings({ ROLP_HOME: '/srv', ROLP_TEST_SEED: '1', INTERVAL: 'x' })).toEqual(readSettings({}));
   });
 
   it('cover every row of the table with one name each in environment and command line', () => {
