@@ -20,25 +20,40 @@ export function profilePath(place: ProfilePlace, threadId: number): string {
  * start together on a shared directory: the name is taken by a hard link, which exactly one of them gets.
  *
  * @param text what the first file says.
- * @throws the file system's error when the directory cannot be made or written to.
+ * @throws Error naming the directory and its setting when it cannot be made or written to.
  */
 export function claimPlace(directory: string, pid: number, threadId: number, text: string): ProfilePlace {
-  mkdirSync(directory, { recursive: true });
   const draft = draftPath(directory, pid, threadId);
   try {
+    mkdirSync(directory, { recursive: true });
     writeFileSync(draft, text);
     for (let number = 1; ; number++) {
       const place = { directory, pid, suffix: number === 1 ? '' : `-${number}` };
       if (!isTaken(place) && takeName(draft, profilePath(place, threadId))) return place;
     }
+  } catch (error) {
+    throw failed(`${directory} (ROLP_OUT_DIR)`, error);
   } finally {
-    rmSync(draft, { force: true });
+    discard(draft);
   }
+}
+
+function discard(draft: string): void {
+  try {
+    rmSync(draft, { force: true });
+  } catch {
+    // There is no such directory, say: what failed before is the thing to tell.
+  }
+}
+
+/** The system's own words for a full disk say "write", and not what. */
+function failed(what: string, error: unknown): Error {
+  return new Error(`${what}: ${(error as Error).message}`, { cause: error });
 }
 
 /**
  * Writes a thread's profile so that a reader sees the old one or the new one, never a part.
- * @throws the file system's error; what was there before is then still there.
+ * @throws Error naming the file; what was there before is then still there.
  */
 export function writeProfile(place: ProfilePlace, threadId: number, text: string): string {
   const path = profilePath(place, threadId);
@@ -49,8 +64,8 @@ export function writeProfile(place: ProfilePlace, threadId: number, text: string
     writeFileSync(draft, text);
     renameSync(draft, path);
   } catch (error) {
-    rmSync(draft, { force: true });
-    throw error;
+    discard(draft);
+    throw failed(path, error);
   }
   return path;
 }

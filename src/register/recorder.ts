@@ -40,7 +40,7 @@ export class Recorder {
 
   /**
    * @param place where to write; absent: taken for this process now, with a first, empty profile.
-   * @throws the file system's error when no file can be written.
+   * @throws Error naming the directory when no file can be written.
    */
   constructor(profiling: Profiling, settings: Settings, origin: Origin, place?: ProfilePlace) {
     this.#profiling = profiling;
