@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { ProfileFileError } from '../profiler/index.js';
+import { writeErr, writeOut } from './output.js';
 import {
   ADVICE_HELP,
   adviceCommand,
@@ -10,7 +11,6 @@ import {
 } from './profile-commands.js';
 import { REPORT_HELP, reportCommand } from './report-command.js';
 import { RUN_HELP, runCommand } from './run-command.js';
-import { writeOut } from './stdout.js';
 import { UsageError } from './usage.js';
 
 const HELP = `rolp: how long do the objects of a Node.js app live, and where are they allocated?
@@ -28,13 +28,13 @@ An app can also be started as ever, with node --require rolp/register app.js.
 Exit codes: 1 for a file that cannot be used, 2 for a wrong command line; rolp run ends as the app ends.
 `;
 
-const HELP_ON: Readonly<Record<string, string | undefined>> = {
-  run: RUN_HELP,
-  report: REPORT_HELP,
-  advice: ADVICE_HELP,
-  merge: MERGE_HELP,
-  diff: DIFF_HELP,
-};
+const HELP_ON: ReadonlyMap<string, string> = new Map([
+  ['run', RUN_HELP],
+  ['report', REPORT_HELP],
+  ['advice', ADVICE_HELP],
+  ['merge', MERGE_HELP],
+  ['diff', DIFF_HELP],
+]);
 
 /**
  * Runs the command line.
@@ -45,7 +45,7 @@ export function main(args: readonly string[]): void {
     dispatch(args);
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof ProfileFileError)) throw error;
-    process.stderr.write(`rolp: ${error.message}\n`);
+    writeErr(`rolp: ${error.message}\n`);
     process.exitCode = error instanceof UsageError ? 2 : 1;
   }
 }
@@ -86,7 +86,7 @@ function dispatch(args: readonly string[]): void {
 
 function helpOn(topic: string | undefined): string {
   if (topic === undefined) return HELP;
-  const help = HELP_ON[topic];
+  const help = HELP_ON.get(topic);
   if (help !== undefined) return help;
   throw new UsageError(`there is no help on ${JSON.stringify(topic)}; see rolp --help`);
 }

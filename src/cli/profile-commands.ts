@@ -11,7 +11,7 @@ import {
   readProfile,
 } from '../profiler/index.js';
 import { formatAdvice, formatDiff } from '../report/index.js';
-import { writeOut } from './stdout.js';
+import { columnsOf, writeErr, writeOut } from './output.js';
 import { UsageError } from './usage.js';
 
 const DEFAULT_TOP = 20;
@@ -78,7 +78,7 @@ export function adviceCommand(args: readonly string[]): void {
     writeOut(`${JSON.stringify({ profiles }, null, 2)}\n`);
     return;
   }
-  const width = process.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = columnsOf(process.stdout);
   writeOut(loaded.map(({ file, profile }) => formatAdvice(file, profile, top, width)).join('\n'));
 }
 
@@ -102,7 +102,7 @@ export function mergeCommand(args: readonly string[]): void {
   } catch (error) {
     throw new ProfileFileError(`${out}: cannot be written: ${(error as Error).message}`);
   }
-  process.stderr.write(`rolp: ${files.length} profiles, ${merged.contexts.length} contexts: ${out}\n`);
+  writeErr(`rolp: ${files.length} profiles, ${merged.contexts.length} contexts: ${out}\n`);
 }
 
 /** `rolp diff`. @throws UsageError, or ProfileFileError for the first file that cannot be read. */
@@ -123,7 +123,7 @@ export function diffCommand(args: readonly string[]): void {
   const threshold = thresholdOf(values['fail-over']);
   const top = topOf('diff', values.top);
   const diff = diffProfiles(load(before), load(after));
-  const width = process.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = columnsOf(process.stdout);
   writeOut(
     values.json ? `${JSON.stringify(diff, null, 2)}\n` : formatDiff([before, after], diff, top, width),
   );
@@ -132,7 +132,7 @@ export function diffCommand(args: readonly string[]): void {
     ({ changePercent, noisePercent }) => changePercent - noisePercent > threshold,
   );
   if (over.length === 0) return;
-  process.stderr.write(`rolp: diff: ${over.length} changes exceed --fail-over ${threshold}\n`);
+  writeErr(`rolp: diff: ${over.length} changes exceed --fail-over ${threshold}\n`);
   process.exitCode = OVER_THRESHOLD;
 }
 

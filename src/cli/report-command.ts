@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { checkInteger, checkOneOf } from '../base/index.js';
 import { findProfileFiles, type Profile, readProfile } from '../profiler/index.js';
 import { formatReport, type ReportOptions, SORT_KEYS, selectContexts, selectRows } from '../report/index.js';
-import { writeOut } from './stdout.js';
+import { columnsOf, writeOut } from './output.js';
 import { UsageError } from './usage.js';
 
 const DEFAULT_TOP = 20;
@@ -41,18 +41,16 @@ export function reportCommand(args: readonly string[]): void {
   if (positionals.length === 0) throw new UsageError('report: name a profile or a directory of profiles');
   const options = reportOptions(values);
   const loaded = positionals.flatMap(findProfileFiles).map((file) => ({ file, profile: readProfile(file) }));
-  writeOut(values.json ? jsonReport(loaded, options) : textReport(loaded, options, process.stdout.columns));
+  writeOut(values.json ? jsonReport(loaded, options) : textReport(loaded, columnsOf(process.stdout), options));
 }
 
 /** The report that `rolp run` prints at the end. */
 export function textReport(
   loaded: readonly LoadedProfile[],
+  width: number,
   options: ReportOptions = { sort: 'survived', top: DEFAULT_TOP, full: false, filter: '' },
-  width: number | undefined = undefined,
 ): string {
-  return loaded
-    .map(({ file, profile }) => formatReport(file, profile, options, width ?? Number.POSITIVE_INFINITY))
-    .join('\n');
+  return loaded.map(({ file, profile }) => formatReport(file, profile, options, width)).join('\n');
 }
 
 function jsonReport(loaded: readonly LoadedProfile[], options: ReportOptions): string {

@@ -2,16 +2,23 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findProfileFiles, ProfileFileError, readDecisions, readProfile } from '../profiler/index.js';
-import { parseSetting, SETTINGS, SettingError, type SettingRow } from '../register/settings.js';
+import {
+  checkVariableNames,
+  parseSetting,
+  SETTINGS,
+  SettingError,
+  type SettingRow,
+} from '../register/settings.js';
+import { columnsOf, writeErr, writeOut } from './output.js';
 import { textReport } from './report-command.js';
-import { writeOut } from './stdout.js';
 import { UsageError, wrap } from './usage.js';
 
 const PRELOAD = fileURLToPath(new URL('../register/index.js', import.meta.url));
-/** Sent on to the app. SIGINT is not: the terminal sends it to both. */
+/** Sent on to the app, besides the one at which it writes its profile. */
 const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGQUIT'];
 
 /** What `rolp run --help` prints. */
@@ -49,17 +56,32 @@ export function runCommand(args: readonly string[]): void {
   const env = appEnvironment(values);
   const child = spawn(process.execPath, ['--require', PRELOAD, ...app], { stdio: 'inherit', env });
   child.on('error', (error) => {
-    process.stderr.write(`rolp: run: node could not be started: ${error.message}\n`);
+    writeErr(`rolp: run: node could not be started: ${error.message}\n`);
     process.exitCode = 1;
   });
   const ignore = (): void => {};
-  process.on('SIGINT', process.stdin.isTTY ? ignore : () => child.kill('SIGINT'));
-  for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
+  process.on('SIGINT', hasTerminal() ? ignore : () => child.kill('SIGINT'));
+  for (const signal of new Set([...PASSED_ON, ...writeSignal(env)])) {
+    process.on(signal, () => child.kill(signal));
+  }
   child.on('exit', (code, signal) => {
     printReport(env.ROLP_OUT_DIR!, child.pid!);
     if (signal === null) process.exitCode = code ?? 1;
     else endBySignal(signal);
   });
+}
+
+/**
+ * Whether a Ctrl-C reaches the app by itself, since a terminal sends it to both: sent on, it would come twice, and many
+ * servers give up at the second. The descriptors are asked, not `process.stdin`: making that stream turns a pipe, which
+ * the app shares, non-blocking, and a synchronous read of the app's from it then fails.
+ */
+function hasTerminal(): boolean {
+  return [0, 1, 2].some((descriptor) => isatty(descriptor));
+}
+
+function writeSignal({ ROLP_SIGNAL: name }: NodeJS.ProcessEnv): NodeJS.Signals[] {
+  return name ? [name as NodeJS.Signals] : [];
 }
 
 /** rolp's own options end at the first word that is none, or at `--`. */
@@ -89,24 +111,26 @@ function parse(args: string[]): Record<string, string | boolean | undefined> {
   }
 }
 
-/** The app's environment: ours, with the options given and an absolute directory, which its children share. */
+/** The app's environment: ours, with the options given and absolute paths, since its children start where they like. */
 function appEnvironment(values: Record<string, string | boolean | undefined>): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env };
-  for (const setting of SETTINGS) {
-    const given = values[setting.option];
-    const text = given === true ? '1' : (given as string | undefined);
-    if (text !== undefined) env[setting.env] = text;
-    try {
+  try {
+    checkVariableNames(env);
+    for (const setting of SETTINGS) {
+      const given = values[setting.option];
+      const text = given === true ? '1' : (given as string | undefined);
+      if (text !== undefined) env[setting.env] = text;
       if (text !== undefined) parseSetting(setting, `--${setting.option}`, text);
       else parseSetting(setting, setting.env, env[setting.env] || setting.default);
-    } catch (error) {
-      if (error instanceof SettingError) throw new UsageError(`run: ${error.message}`);
-      throw error;
     }
+  } catch (error) {
+    if (error instanceof SettingError) throw new UsageError(`run: ${error.message}`);
+    throw error;
   }
   const outDir = SETTINGS.find(({ key }) => key === 'outDir')!;
   checkProfileIn(env, values['profile-in'] === undefined ? 'ROLP_PROFILE_IN' : '--profile-in');
   env.ROLP_OUT_DIR = resolve(env.ROLP_OUT_DIR || outDir.default);
+  if (env.ROLP_PROFILE_IN) env.ROLP_PROFILE_IN = resolve(env.ROLP_PROFILE_IN);
   return env;
 }
 
@@ -126,14 +150,14 @@ function printReport(directory: string, pid: number): void {
     const files = existsSync(directory) ? findProfileFiles(directory) : [];
     const own = files.filter((file) => new RegExp(`rolp-${pid}-\\d+(-\\d+)?\\.json$`).test(file));
     if (own.length === 0) {
-      process.stderr.write(`rolp: the app wrote no profile to ${directory}\n`);
+      writeErr(`rolp: the app wrote no profile to ${directory}\n`);
       return;
     }
     const loaded = own.map((file) => ({ file, profile: readProfile(file) }));
-    process.stderr.write(`\n${textReport(loaded, undefined, process.stderr.columns)}`);
+    writeErr(`\n${textReport(loaded, columnsOf(process.stderr))}`);
   } catch (error) {
     if (!(error instanceof ProfileFileError)) throw error;
-    process.stderr.write(`rolp: ${error.message}\n`);
+    writeErr(`rolp: ${error.message}\n`);
   }
 }
 

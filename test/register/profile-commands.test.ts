@@ -169,4 +169,15 @@ describe('ROLP_PROFILE_IN', () => {
     expect(run.stderr).toContain('--profile-in: broken.json: damaged');
     expect(readFileSync(join(directory, 'app.cjs'), 'utf8')).toContain('ran');
   });
+
+  it('given to rolp run is found by the app’s children, wherever they start', () => {
+    writeFileSync(
+      join(directory, 'parent.cjs'),
+      `const { spawnSync } = require('child_process');
+       const child = spawnSync(process.execPath, [...process.execArgv, '-e', '1'], { cwd: '/', encoding: 'utf8' });
+       console.log(child.status, child.stderr);`,
+    );
+    const run = rolp('run', '--quiet', '--profile-in', before, 'parent.cjs');
+    expect([run.code, run.stdout]).toEqual([0, '0 \n']);
+  });
 });
