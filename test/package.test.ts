@@ -16,6 +16,13 @@ import { SETTINGS } from '../src/register/settings.js';
 const ROOT = resolve(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 
+/** What an export stands for: a file, or more of them by condition. */
+type Target = string | { readonly [condition: string]: Target };
+
+function filesOf(target: Target): string[] {
+  return typeof target === 'string' ? [target] : Object.values(target).flatMap(filesOf);
+}
+
 describe('the manifest', () => {
   it('has no script that runs at installation', () => {
     for (const name of ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish']) {
@@ -39,10 +46,10 @@ describe('the manifest', () => {
   });
 
   it('exports what is there, with types', () => {
-    for (const [name, target] of Object.entries<string | Record<string, string>>(manifest.exports)) {
-      for (const file of typeof target === 'string' ? [target] : Object.values(target)) {
-        expect(existsSync(join(ROOT, file)), `${name}: ${file}`).toBe(true);
-      }
+    for (const [name, target] of Object.entries<Target>(manifest.exports)) {
+      const files = filesOf(target);
+      for (const file of files) expect(existsSync(join(ROOT, file)), `${name}: ${file}`).toBe(true);
+      if (name !== './package.json') expect(files.join(), name).toContain('.d.ts');
     }
   });
 });
@@ -100,6 +107,7 @@ describe('the packed tarball', () => {
     );
     expect(strange).toEqual([]);
     expect(files).toContain('dist/register/index.js');
+    expect(files).toContain('dist/register/preload.cjs');
     expect(files).toContain('dist/cli/main.js');
     expect(files.filter((file) => file.endsWith('.gyp'))).toEqual([]);
   });

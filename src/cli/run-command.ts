@@ -17,7 +17,7 @@ import { columnsOf, writeErr, writeOut } from './output.js';
 import { textReport } from './report-command.js';
 import { UsageError, wrap } from './usage.js';
 
-const PRELOAD = fileURLToPath(new URL('../register/index.js', import.meta.url));
+const PRELOAD = fileURLToPath(new URL('../register/preload.cjs', import.meta.url));
 /** Sent on to the app, besides the one at which it writes its profile. */
 const PASSED_ON: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGQUIT'];
 

@@ -1,6 +1,6 @@
 /**
- * register: the preload. `node --require rolp/register app.js` (or --import, or NODE_OPTIONS) profiles the app in
- * the main thread and in each worker. Settings, when and where profiles are written, and every way in which a
+ * register: the preload. `node --require rolp/register app.js` (by way of preload.cts; or --import, or NODE_OPTIONS)
+ * profiles the app in the main thread and in each worker. Settings, when and where profiles are written, and every way in which a
  * process can end live here.
  *
  * What may not live here: how anything is sampled or estimated (profiler), how a profile is shown (report).

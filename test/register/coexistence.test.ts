@@ -2,7 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type AppEnd, type AppRun, expectUnchanged, PRELOAD, runApp, threadsOf } from './run-app.js';
+import {
+  type AppEnd,
+  type AppRun,
+  expectUnchanged,
+  PRELOAD,
+  PRELOAD_MODULE,
+  runApp,
+  threadsOf,
+} from './run-app.js';
 
 const WORK = `
   globalThis.kept = [];
@@ -65,6 +73,25 @@ describe('the app and its neighbour see nothing, and a profile is written, besid
     expect(threadsOf(end)).toEqual([0]);
     const flag = run.args?.find((arg) => arg.includes('-prof-dir'));
     if (flag !== undefined) expect(filesOf(end, 'out')).toHaveLength(1);
+  });
+
+  it.each([
+    ['--require', PRELOAD],
+    ['--import', PRELOAD_MODULE],
+  ])('hooks of an ES module loader, on a thread of their own, under %s', async (...preload) => {
+    const end = await expectUnchanged({
+      files: {
+        'app.mjs': `import { register } from 'node:module'; register('./hooks.mjs', import.meta.url);${WORK}
+          console.log((await import('./seven.mjs')).default);`,
+        'hooks.mjs': 'export const load = async (url, context, next) => next(url, context);',
+        'seven.mjs': 'export default 7;',
+      },
+      args: ['app.mjs'],
+      preload,
+    });
+    expect(end.stdout).toBe('worked 30000\n7\n');
+    // Node 20 cannot tell that thread from a worker.
+    expect(threadsOf(end)).toContain(0);
   });
 
   it('NODE_V8_COVERAGE, whose counts stay right', async () => {
@@ -161,6 +188,17 @@ describe('where rolp cannot work, it says so in one line and the app runs on', (
     expect(end.profiles).toEqual({});
   });
 
+  it('an ES module that cannot be required', async () => {
+    const end = await runApp({
+      ...app(`${WORK}process.exit(3)`),
+      args: ['--no-experimental-require-module', 'app.cjs'],
+    });
+    expect([end.code, end.stdout]).toEqual([3, 'worked 30000\n']);
+    expect(lines(end)).toEqual([
+      'rolp: off, the app runs on without it: ES modules cannot be required here; use --import rolp/register',
+    ]);
+  });
+
   it('a wrong setting and workers, told once', async () => {
     const end = await runApp({
       ...app(`for (let i = 0; i < 3; i++) new (require('worker_threads').Worker)('1', { eval: true })`),
@@ -229,15 +267,15 @@ describe('the preload', () => {
   it('named twice, by --require and --import and NODE_OPTIONS, starts once', async () => {
     const end = await runApp({
       ...app(WORK),
-      preload: ['--require', PRELOAD, '--import', PRELOAD],
-      env: { NODE_OPTIONS: `--import ${PRELOAD}?again` },
+      preload: ['--require', PRELOAD, '--import', PRELOAD_MODULE],
+      env: { NODE_OPTIONS: `--import ${PRELOAD_MODULE}?again` },
     });
     expect(end.stderr.match(/^rolp: /gm)).toHaveLength(1);
     expect(threadsOf(end)).toEqual([0]);
   });
 
   it('by --import does as by --require', async () => {
-    const end = await expectUnchanged({ ...app(WORK), preload: ['--import', PRELOAD] });
+    const end = await expectUnchanged({ ...app(WORK), preload: ['--import', PRELOAD_MODULE] });
     expect(threadsOf(end)).toEqual([0]);
   });
 

@@ -5,8 +5,9 @@ import { dirname, join, resolve } from 'node:path';
 import { afterAll, expect } from 'vitest';
 import { type Profile, readProfile } from '../../src/profiler/index.js';
 
-/** The preload as users have it: built. */
-export const PRELOAD = resolve(import.meta.dirname, '../../dist/register/index.js');
+/** The preload as users have it, built: what `rolp/register` stands for with `--require`, and with `--import`. */
+export const PRELOAD = resolve(import.meta.dirname, '../../dist/register/preload.cjs');
+export const PRELOAD_MODULE = resolve(import.meta.dirname, '../../dist/register/index.js');
 
 const root = mkdtempSync(join(tmpdir(), 'rolp-app-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
