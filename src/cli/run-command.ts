@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { systemClock } from '../base/index.js';
 import { findProfileFiles, ProfileFileError, readDecisions, readProfile } from '../profiler/index.js';
 import {
   checkVariableNames,
@@ -54,6 +55,7 @@ export function runCommand(args: readonly string[]): void {
   }
   if (app.length === 0) throw new UsageError('run: name the app to run, as for node; see rolp run --help');
   const env = appEnvironment(values);
+  const startedAtMs = systemClock.unixMs();
   const child = spawn(process.execPath, ['--require', PRELOAD, ...app], { stdio: 'inherit', env });
   child.on('error', (error) => {
     writeErr(`rolp: run: node could not be started: ${error.message}\n`);
@@ -65,7 +67,7 @@ export function runCommand(args: readonly string[]): void {
     process.on(signal, () => child.kill(signal));
   }
   child.on('exit', (code, signal) => {
-    printReport(env.ROLP_OUT_DIR!, child.pid!);
+    printReport(env.ROLP_OUT_DIR!, child.pid!, startedAtMs);
     if (signal === null) process.exitCode = code ?? 1;
     else endBySignal(signal);
   });
@@ -145,7 +147,8 @@ function checkProfileIn({ ROLP_PROFILE_IN: path }: NodeJS.ProcessEnv, name: stri
   }
 }
 
-function printReport(directory: string, pid: number): void {
+/** @param startedAtMs since the Unix epoch: what is older than that is of an earlier run. */
+function printReport(directory: string, pid: number, startedAtMs: number): void {
   try {
     const files = existsSync(directory) ? findProfileFiles(directory) : [];
     const own = files.filter((file) => new RegExp(`rolp-${pid}-\\d+(-\\d+)?\\.json$`).test(file));
@@ -155,10 +158,17 @@ function printReport(directory: string, pid: number): void {
     }
     const loaded = own.map((file) => ({ file, profile: readProfile(file) }));
     writeErr(`\n${textReport(loaded, columnsOf(process.stderr))}`);
+    // Of a cluster, say, whose primary has next to nothing to report.
+    const others = files.filter((file) => !own.includes(file) && writtenAtMs(file) >= startedAtMs).length;
+    if (others > 0) writeErr(`rolp: ${others} more written meanwhile: rolp report ${directory} shows all\n`);
   } catch (error) {
     if (!(error instanceof ProfileFileError)) throw error;
     writeErr(`rolp: ${error.message}\n`);
   }
+}
+
+function writtenAtMs(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 /** Ends as the app ended, so that a shell or supervisor sees no difference. */

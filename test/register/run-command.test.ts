@@ -79,6 +79,15 @@ describe('rolp run', () => {
     expect(end.stderr).toContain('Sampled every 32 KiB');
   });
 
+  it('tells of the profiles of other processes that the app started, and not of those of an earlier run', async () => {
+    writeFileSync(join(directory, 'forks.cjs'), `require('child_process').fork('app.cjs', { silent: true });`);
+    const alone = await rolp(['run', '--out-dir', 'forks', 'app.cjs']);
+    expect(alone.stderr).not.toContain('more written');
+    const end = await rolp(['run', '--out-dir', 'forks', 'forks.cjs']);
+    expect(end.stderr).toContain(`rolp: 1 more written meanwhile: rolp report ${join(directory, 'forks')} shows all`);
+    expect(end.stdout).toBe('');
+  });
+
   it('gives node what stands after --', async () => {
     const end = await rolp(['run', '--', '--expose-gc', 'app.cjs', 'a']);
     expect([end.code, end.stdout]).toEqual([7, '["a"] function\n']);
