@@ -147,19 +147,21 @@ function checkProfileIn({ ROLP_PROFILE_IN: path }: NodeJS.ProcessEnv, name: stri
   }
 }
 
-/** @param startedAtMs since the Unix epoch: what is older than that is of an earlier run. */
+/** @param startedAtMs since the Unix epoch: in a container each run's app has the same pid, and earlier files lie there. */
 function printReport(directory: string, pid: number, startedAtMs: number): void {
   try {
     const files = existsSync(directory) ? findProfileFiles(directory) : [];
-    const own = files.filter((file) => new RegExp(`rolp-${pid}-\\d+(-\\d+)?\\.json$`).test(file));
+    const ofPid = files.filter((file) => new RegExp(`rolp-${pid}-\\d+(-\\d+)?\\.json$`).test(file));
+    const own = ofPid
+      .map((file) => ({ file, profile: readProfile(file) }))
+      .filter(({ profile }) => Date.parse(profile.process.startedAt) >= startedAtMs);
     if (own.length === 0) {
       writeErr(`rolp: the app wrote no profile to ${directory}\n`);
       return;
     }
-    const loaded = own.map((file) => ({ file, profile: readProfile(file) }));
-    writeErr(`\n${textReport(loaded, columnsOf(process.stderr))}`);
+    writeErr(`\n${textReport(own, columnsOf(process.stderr))}`);
     // Of a cluster, say, whose primary has next to nothing to report.
-    const others = files.filter((file) => !own.includes(file) && writtenAtMs(file) >= startedAtMs).length;
+    const others = files.filter((file) => !ofPid.includes(file) && writtenAtMs(file) >= startedAtMs).length;
     if (others > 0) writeErr(`rolp: ${others} more written meanwhile: rolp report ${directory} shows all\n`);
   } catch (error) {
     if (!(error instanceof ProfileFileError)) throw error;

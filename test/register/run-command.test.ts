@@ -88,6 +88,19 @@ describe('rolp run', () => {
     expect(end.stdout).toBe('');
   });
 
+  it('reports on its own run, not on an earlier one with the same pid', async () => {
+    writeFileSync(
+      join(directory, 'again.cjs'),
+      `const fs = require('fs');
+       const file = (suffix) => 'again/rolp-' + process.pid + '-0' + suffix + '.json';
+       const profile = JSON.parse(fs.readFileSync(file('')));
+       profile.process.startedAt = '2026-01-01T00:00:00.000Z';
+       fs.writeFileSync(file('-2'), JSON.stringify(profile));`,
+    );
+    const end = await rolp(['run', '--out-dir', 'again', 'again.cjs']);
+    expect(end.stderr.match(/GC pauses:/g)).toHaveLength(1);
+  });
+
   it('gives node what stands after --', async () => {
     const end = await rolp(['run', '--', '--expose-gc', 'app.cjs', 'a']);
     expect([end.code, end.stdout]).toEqual([7, '["a"] function\n']);
