@@ -84,7 +84,7 @@ describe('rolp run', () => {
     const alone = await rolp(['run', '--out-dir', 'forks', 'app.cjs']);
     expect(alone.stderr).not.toContain('more written');
     const end = await rolp(['run', '--out-dir', 'forks', 'forks.cjs']);
-    expect(end.stderr).toContain(`rolp: 1 more written meanwhile: rolp report ${join(directory, 'forks')} shows all`);
+    expect(end.stderr).toMatch(/^rolp: 1 more written meanwhile: rolp report .*forks shows all$/m);
     expect(end.stdout).toBe('');
   });
 
