@@ -27,9 +27,10 @@ export function claimPlace(directory: string, pid: number, threadId: number, tex
   try {
     mkdirSync(directory, { recursive: true });
     writeFileSync(draft, text);
+    const taken = numbersTaken(directory, pid);
     for (let number = 1; ; number++) {
       const place = { directory, pid, suffix: number === 1 ? '' : `-${number}` };
-      if (!isTaken(place) && takeName(draft, profilePath(place, threadId))) return place;
+      if (!taken.has(number) && takeName(draft, profilePath(place, threadId))) return place;
     }
   } catch (error) {
     throw failed(`${directory} (ROLP_OUT_DIR)`, error);
@@ -81,9 +82,18 @@ function draftPath(directory: string, pid: number, threadId: number): string {
   return join(directory, `.rolp-${pid}-${threadId}-${unique}.tmp`);
 }
 
-function isTaken(place: ProfilePlace): boolean {
-  const name = new RegExp(`^rolp-${place.pid}-\\d+${place.suffix}\\.json$`);
-  return readdirSync(place.directory).some((file) => name.test(file));
+/**
+ * Of earlier processes with this pid, by any of their threads. All in one look: a container that is started each minute has
+ * thousands within days, and a look for each would hold its start up for ever longer.
+ */
+function numbersTaken(directory: string, pid: number): Set<number> {
+  const name = new RegExp(`^rolp-${pid}-\\d+(?:-(\\d+))?\\.json$`);
+  const taken = new Set<number>();
+  for (const file of readdirSync(directory)) {
+    const match = name.exec(file);
+    if (match !== null) taken.add(Number(match[1] ?? 1));
+  }
+  return taken;
 }
 
 function takeName(draft: string, path: string): boolean {

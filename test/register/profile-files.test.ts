@@ -5,11 +5,15 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vites
 import { claimPlace, profilePath, writeProfile } from '../../src/register/profile-files.js';
 
 /** Of the disk, in bytes; a file that needs more is left cut off, as on a full disk. */
-const disk = vi.hoisted(() => ({ leftBytes: Number.POSITIVE_INFINITY }));
+const disk = vi.hoisted(() => ({ leftBytes: Number.POSITIVE_INFINITY, listings: 0 }));
 vi.mock('node:fs', async (importOriginal) => {
   const fs = await importOriginal<typeof import('node:fs')>();
   return {
     ...fs,
+    readdirSync(path: string) {
+      disk.listings++;
+      return fs.readdirSync(path);
+    },
     writeFileSync(path: string, text: string, how?: object) {
       fs.writeFileSync(path, text.slice(0, disk.leftBytes), how);
       if (text.length > disk.leftBytes)
@@ -59,6 +63,14 @@ describe('profile files', () => {
     expect(claimPlace(directory, 1, 0, 'new').suffix).toBe('-2');
     // Another pid that begins with the same digit is another process.
     expect(claimPlace(directory, 11, 0, 'new').suffix).toBe('');
+  });
+
+  it('find a name among those of many earlier processes in one look at the directory', () => {
+    for (let i = 2; i <= 50; i++) writeFileSync(join(directory, `rolp-1-${i % 3}-${i}.json`), '');
+    writeFileSync(join(directory, 'rolp-1-0.json'), '');
+    disk.listings = 0;
+    expect(claimPlace(directory, 1, 0, 'new').suffix).toBe('-51');
+    expect(disk.listings).toBe(1);
   });
 
   it('are drawn up beside and never left half', () => {
