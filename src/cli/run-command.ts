@@ -164,8 +164,8 @@ function printReport(directory: string, pid: number, startedAtMs: number): void 
     const others = files.filter((file) => !ofPid.includes(file) && writtenAtMs(file) >= startedAtMs).length;
     if (others > 0) writeErr(`rolp: ${others} more written meanwhile: rolp report ${directory} shows all\n`);
   } catch (error) {
-    if (!(error instanceof ProfileFileError)) throw error;
-    writeErr(`rolp: ${error.message}\n`);
+    // Of whatever kind: thrown on it would be the exit code, which is the app's.
+    writeErr(`rolp: no report: ${(error as Error).message}\n`);
   }
 }
 

@@ -150,6 +150,23 @@ describe('rolp run', () => {
     expect([end.code, end.stdout]).toEqual([0, 'ready\nread\n']);
   });
 
+  it('ends as the app ends where there is nothing to report on', async () => {
+    writeFileSync(
+      join(directory, 'spoils.cjs'),
+      `process.exitCode = 7;
+       process.on('exit', () => {
+         const fs = require('fs');
+         const file = 'spoilt/rolp-' + process.pid + '-0.json';
+         const profile = JSON.parse(fs.readFileSync(file));
+         profile.sampler.attribution = 'nonsense';
+         fs.writeFileSync(file, JSON.stringify(profile));
+       });`,
+    );
+    const end = await rolp(['run', '--quiet', '--out-dir', 'spoilt', 'spoils.cjs']);
+    expect([end.code, end.stdout]).toEqual([7, '']);
+    expect(end.stderr).toMatch(/^rolp: no report: .*nonsense.*\n$/);
+  });
+
   it('ends as the app ends where nobody reads the report', async () => {
     expect(await unread('stderr', ['run', 'app.cjs'])).toBe(7);
     expect(await unread('stderr', ['repot'])).toBe(2);
