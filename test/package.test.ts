@@ -130,6 +130,17 @@ describe('the packed tarball', () => {
     expect(node('-e', `console.log(typeof require('rolp/keyv').keyvOptions().store.get)`)).toBe('function\n');
   });
 
+  it('profiles a process that starts elsewhere, by NODE_OPTIONS with the path that the README names', () => {
+    const [path] = /node_modules\/rolp\/[\w/]+\.cjs/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))!;
+    const elsewhere = mkdtempSync(join(tmpdir(), 'rolp-elsewhere-'));
+    execFileSync(process.execPath, ['-e', ''], {
+      cwd: elsewhere,
+      env: { ...process.env, NODE_OPTIONS: `--require ${join(directory, path)}`, ROLP_QUIET: '1' },
+    });
+    expect(existsSync(join(elsewhere, 'rolp-profiles'))).toBe(true);
+    rmSync(elsewhere, { recursive: true });
+  });
+
   it('has a command', () => {
     expect(node('node_modules/rolp/dist/cli/main.js', '--version')).toBe(`${manifest.version}\n`);
     expect(node('node_modules/rolp/dist/cli/main.js', 'run', '--quiet', 'app.cjs')).toBe('app number\n');
