@@ -33,6 +33,20 @@ describe('a source of time or chance that is none', () => {
   });
 });
 
+it('what a library puts on Object.prototype is no option', () => {
+  const refused: unknown[] = [];
+  Object.defineProperty(Object.prototype, 'extra', { value: 1, enumerable: true, configurable: true });
+  for (const take of Object.values(TAKERS)) {
+    try {
+      take({});
+    } catch (error) {
+      refused.push(error);
+    }
+  }
+  Reflect.deleteProperty(Object.prototype, 'extra');
+  expect(refused).toEqual([]);
+});
+
 describe('an option that nobody reads', () => {
   it.each(Object.entries(TAKERS))('is refused by %s', (name, take) => {
     expect(() => take({ colour: 1 })).toThrow(`${name} has no option 'colour'; there are `);

@@ -25,7 +25,10 @@ export function checkNames(what: string, options: unknown, names: readonly strin
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new TypeError(`${what} takes an object of options, got ${shown(options)}`);
   }
-  for (const name in options) if (!names.includes(name)) throw unknownOption(what, name, names);
+  for (const name in options) {
+    // Not what a library has put on Object.prototype.
+    if (!names.includes(name) && !(name in Object.prototype)) throw unknownOption(what, name, names);
+  }
 }
 
 /** Slips of the pen in a name that is still taken for a known one. */

@@ -41,7 +41,9 @@ export function reportCommand(args: readonly string[]): void {
   if (positionals.length === 0) throw new UsageError('report: name a profile or a directory of profiles');
   const options = reportOptions(values);
   const loaded = positionals.flatMap(findProfileFiles).map((file) => ({ file, profile: readProfile(file) }));
-  writeOut(values.json ? jsonReport(loaded, options) : textReport(loaded, columnsOf(process.stdout), options));
+  writeOut(
+    values.json ? jsonReport(loaded, options) : textReport(loaded, columnsOf(process.stdout), options),
+  );
 }
 
 /** The report that `rolp run` prints at the end. */

@@ -80,7 +80,10 @@ describe('rolp run', () => {
   });
 
   it('tells of the profiles of other processes that the app started, and not of those of an earlier run', async () => {
-    writeFileSync(join(directory, 'forks.cjs'), `require('child_process').fork('app.cjs', { silent: true });`);
+    writeFileSync(
+      join(directory, 'forks.cjs'),
+      `require('child_process').fork('app.cjs', { silent: true });`,
+    );
     const alone = await rolp(['run', '--out-dir', 'forks', 'app.cjs']);
     expect(alone.stderr).not.toContain('more written');
     const end = await rolp(['run', '--out-dir', 'forks', 'forks.cjs']);
@@ -115,13 +118,16 @@ describe('rolp run', () => {
     },
   );
 
-  it.skipIf(process.platform === 'win32')('hands on the signal at which the app writes its profile', async () => {
-    const end = await rolp(['run', '--signal', 'SIGALRM', 'app.cjs', 'wait'], (child) => {
-      setTimeout(() => child.kill('SIGALRM'), 50);
-      setTimeout(() => child.kill('SIGTERM'), 300);
-    });
-    expect([end.code, end.signal]).toEqual([null, 'SIGTERM']);
-  });
+  it.skipIf(process.platform === 'win32')(
+    'hands on the signal at which the app writes its profile',
+    async () => {
+      const end = await rolp(['run', '--signal', 'SIGALRM', 'app.cjs', 'wait'], (child) => {
+        setTimeout(() => child.kill('SIGALRM'), 50);
+        setTimeout(() => child.kill('SIGTERM'), 300);
+      });
+      expect([end.code, end.signal]).toEqual([null, 'SIGTERM']);
+    },
+  );
 
   // Whoever builds the addon has a Python; a pseudo-terminal is hard to come by otherwise.
   const python = process.platform === 'win32' ? 1 : spawnSync('python3', ['-c', 'import pty']).status;
@@ -144,9 +150,7 @@ describe('rolp run', () => {
       join(directory, 'reads.cjs'),
       `console.log('ready'); console.log(require('fs').readFileSync(0, 'utf8'));`,
     );
-    const end = await rolp(['run', 'reads.cjs'], (child) =>
-      setTimeout(() => child.stdin!.end('read'), 100),
-    );
+    const end = await rolp(['run', 'reads.cjs'], (child) => setTimeout(() => child.stdin!.end('read'), 100));
     expect([end.code, end.stdout]).toEqual([0, 'ready\nread\n']);
   });
 
@@ -174,7 +178,11 @@ describe('rolp run', () => {
 
   it('does not start the app under a variable that is spelt wrong', () => {
     const env = { ...process.env, ROLP_OUTDIR: 'profiles' };
-    const end = spawnSync(process.execPath, [CLI, 'run', 'app.cjs'], { cwd: directory, encoding: 'utf8', env });
+    const end = spawnSync(process.execPath, [CLI, 'run', 'app.cjs'], {
+      cwd: directory,
+      encoding: 'utf8',
+      env,
+    });
     expect([end.status, end.stdout]).toEqual([2, '']);
     expect(end.stderr).toBe('rolp: run: ROLP_OUTDIR is no setting; did you mean ROLP_OUT_DIR?\n');
   });
