@@ -10,6 +10,8 @@ const WINDOW_GC_CYCLES = 64;
 const WORTH_A_WINDOW = 0.02;
 /** Looks at unchanged decisions, a window or more apart, after which they count as stable. */
 const STABLE_LOOKS = 2;
+/** Confidence from which a decision that has changed counts as another, and not as one that wavers at the border. */
+const SURE = 0.95;
 /** Mean pause growth that ends the rest (ROLP's launch-time default). */
 const WAKE_GROWTH = 0.1;
 /** Share of the budget that is left at rest. */
@@ -42,7 +44,8 @@ interface PauseMean {
 export class Adaptation {
   readonly #options: AdaptationOptions;
   #lastCycle = 0;
-  #lastDecisions = '';
+  /** Whether each context is young, by id, as of the last look. */
+  #decisions: ReadonlyMap<string, boolean> = new Map();
   #unchanged = 0;
   #windows = 0;
   #windowOpen = false;
@@ -74,9 +77,9 @@ export class Adaptation {
       return;
     }
     this.#awakeMean = this.#meanSinceLast() ?? this.#awakeMean;
-    const decisions = describe(profile.contexts);
-    this.#unchanged = decisions === this.#lastDecisions && decisions !== '' ? this.#unchanged + 1 : 0;
-    this.#lastDecisions = decisions;
+    const decisions = decisionsAfter(this.#decisions, profile.contexts);
+    this.#unchanged = decisions.size > 0 && areEqual(decisions, this.#decisions) ? this.#unchanged + 1 : 0;
+    this.#decisions = decisions;
     this.#mindWindow(profile.contexts);
     if (this.#unchanged >= STABLE_LOOKS && !this.#windowOpen) this.#rest();
   }
@@ -125,7 +128,7 @@ export class Adaptation {
     const { source, budgetPercent } = this.#options;
     this.#resting = false;
     this.#unchanged = 0;
-    this.#lastDecisions = '';
+    this.#decisions = new Map();
     source.setBudget(budgetPercent);
   }
 }
@@ -133,7 +136,9 @@ export class Adaptation {
 /** Whether conflicts that a window may resolve concern enough of what survives. */
 function asksForWindow(contexts: readonly ProfileContext[]): boolean {
   let [conflicting, all] = [0, 0];
-  for (const { allocated, survival, conflict } of contexts) {
+  for (const { kind, allocated, survival, conflict } of contexts) {
+    // What rolp's heaps hold is no part of what V8 keeps.
+    if (kind !== 'v8') continue;
     const survived = survival[0]! > 0 ? (allocated.bytes * survival[1]!) / survival[0]! : 0;
     all += survived;
     if (conflict?.resolution === 'window') conflicting += survived;
@@ -141,13 +146,25 @@ function asksForWindow(contexts: readonly ProfileContext[]): boolean {
   return all > 0 && conflicting / all >= WORTH_A_WINDOW;
 }
 
-/** Equal for equal decisions. */
-function describe(contexts: readonly ProfileContext[]): string {
-  return contexts
-    .filter(({ decidedBy, kind }) => decidedBy === 'samples' && kind === 'v8')
-    .map(({ id, generation }) => `${id} ${generation === 0 ? 'young' : 'old'}`)
-    .sort()
-    .join('\n');
+/**
+ * Whether V8's contexts are young, by id. One whose share of promoted objects lies at the border is decided now one way,
+ * now the other, as samples come in: it stays as it was `before` until it surely is not.
+ */
+function decisionsAfter(
+  before: ReadonlyMap<string, boolean>,
+  contexts: readonly ProfileContext[],
+): ReadonlyMap<string, boolean> {
+  const after = new Map<string, boolean>();
+  for (const { id, kind, decidedBy, generation, confidence } of contexts) {
+    if (kind !== 'v8' || decidedBy !== 'samples') continue;
+    const isSure = (confidence ?? 0) >= SURE;
+    after.set(id, isSure ? generation === 0 : (before.get(id) ?? generation === 0));
+  }
+  return after;
+}
+
+function areEqual(a: ReadonlyMap<string, boolean>, b: ReadonlyMap<string, boolean>): boolean {
+  return a.size === b.size && [...a].every(([id, isYoung]) => b.get(id) === isYoung);
 }
 
 /** Grown by a tenth, beyond what both means' own intervals explain. */

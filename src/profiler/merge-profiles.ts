@@ -89,8 +89,11 @@ function mergePauses(pauses: readonly ProfilePauses[]): ProfilePauses {
 function mergeOne(parts: readonly ProfileContext[]): ProfileContext {
   if (parts.length === 1) return parts[0]!;
   const most = parts.reduce((a, b) => (b.samples > a.samples ? b : a));
-  // Of placed lifetimes a profile knows the median alone, which does not mix: that of most samples stands.
-  const lifetime = most.kind === 'placed' ? { lifetime: most.lifetime } : {};
+  // Of placed lifetimes a profile knows the median alone, which does not mix: that of most samples stands, of those which
+  // tell one. Without a median, a decision of another process would read as one for what lives for good.
+  const decided = parts.filter(({ confidence }) => confidence !== null);
+  const teller = decided.reduce((a, b) => (b.samples > a.samples ? b : a), decided[0] ?? most);
+  const lifetime = most.kind === 'placed' ? { lifetime: teller.lifetime } : {};
   const merged: ProfileContext = { ...most, ...mergeContexts(parts), ...lifetime };
   return { ...merged, ...mergeDecisions(merged, parts) };
 }

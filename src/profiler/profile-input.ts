@@ -63,7 +63,7 @@ const CYCLES_TO_PROMOTION = 1.5;
  * An earlier run's decision on a V8 context, for a process whose GC cycles come each `bytesPerCycle` allocated: young
  * or not, and the generation, follow from lifetimes in bytes, since a larger new space lets more die young.
  *
- * @param bytesPerCycle null: not known yet; the decision then stands as it was made.
+ * @param bytesPerCycle null, or 0 where the source has no clock of bytes: not known; the decision then stands as it was made.
  */
 export function decisionForHeap(
   earlier: StoredDecision,
@@ -71,7 +71,8 @@ export function decisionForHeap(
 ): Pick<StoredDecision, 'generation' | 'class'> {
   const { lifetime, generation } = earlier;
   // What died young there was collected when its first cycle ended, however long dead: how young, nobody saw.
-  if (bytesPerCycle === null || generation === 0) return { generation, class: earlier.class };
+  if (bytesPerCycle === null || !(bytesPerCycle > 0) || generation === 0)
+    return { generation, class: earlier.class };
   const { p50 } = lifetime.bytes;
   const promoted = shareBeyond(lifetime.bytes, CYCLES_TO_PROMOTION * bytesPerCycle);
   if (promoted === null) return { generation, class: earlier.class };

@@ -102,6 +102,13 @@ describe('survivor tracking', () => {
     expect(all.budgets).toEqual([]);
   });
 
+  it('rests though a decision at the border goes now one way, now the other', () => {
+    const scene = new Scene();
+    const border = (generation: 0 | null) => decided({ id: 'border', generation, confidence: 0.6 });
+    for (const generation of [0, null, 0] as const) scene.look([decided(), border(generation)]);
+    expect(scene.adaptation.resting).toBe(true);
+  });
+
   it('passes over looks closer together than a window of inference', () => {
     const scene = new Scene();
     for (let i = 0; i < 30; i++) scene.look([decided()], 1e6, 1);
@@ -169,6 +176,13 @@ describe('a conflict that a window may resolve', () => {
     const hopeless = new Scene();
     hopeless.look([decided({ conflict: { ...CONFLICT!, resolution: 'unresolvable', command: null } })]);
     expect([none.asked, little.asked, hopeless.asked]).toEqual([[], [], []]);
+  });
+
+  it('is weighed among what V8 keeps, whatever rolp’s own heaps hold', () => {
+    const scene = new Scene();
+    const placed = decided({ id: 'p', kind: 'placed', allocated: { objects: 1e9, bytes: 1e11 } });
+    scene.look([decided({ conflict: CONFLICT }), placed]);
+    expect(scene.asked).toEqual(['calls']);
   });
 
   it('is not asked for again once it was refused', () => {

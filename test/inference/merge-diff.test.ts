@@ -68,15 +68,15 @@ describe('merging profiles', () => {
 
   it('keeps what placed contexts are known by, whose lifetimes are a median alone', () => {
     const UNKNOWN = { value: null, low: null, high: null };
-    const placedIn = (p50: number, samples: number) => {
+    const placedIn = (p50: number | null, samples: number, generation: number | null = 4) => {
       const median = { value: p50, low: p50, high: p50 };
       const clock = { mean: UNKNOWN, p50: median, p90: UNKNOWN, p99: UNKNOWN, horizon: null, beyond: 0 };
       return keeping(0.9, {
         kind: 'placed',
         samples,
-        generation: 4,
-        confidence: 0.9,
-        decidedBy: 'samples',
+        generation,
+        confidence: generation === null ? null : 0.9,
+        decidedBy: generation === null ? null : 'samples',
         lifetime: { gcCycles: clock, bytes: clock, ms: { ...clock, p50: UNKNOWN } },
         placed: { heap: 'h', site: 's', features: { ttl: `${samples}` }, cycleBytes: 1024, verdict: 'none' },
       });
@@ -84,6 +84,9 @@ describe('merging profiles', () => {
     const merged = cached(mergeProfiles([placedIn(5000, 100), placedIn(6000, 900)]));
     expect(merged).toMatchObject({ generation: 4, samples: 1000, placed: { features: { ttl: '900' } } });
     expect(merged.lifetime.bytes.p50.value).toBe(6000);
+    // Who has not decided yet tells none, however much it has seen: 'longer than was observed' it must not become.
+    const early = cached(mergeProfiles([placedIn(null, 40, null), placedIn(5000, 10)]));
+    expect(early).toMatchObject({ generation: 4, lifetime: { bytes: { p50: { value: 5000 } } } });
     // V8's own shares do not move with what rolp's heap holds.
     expect(diffProfiles(keeping(0.9), placedIn(1, 100)).total.survivedShare[1]).toBe(0);
   });

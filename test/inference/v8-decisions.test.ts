@@ -9,7 +9,9 @@ import {
   type ProfileContext,
   type ThreadAggregates,
 } from '../../src/profiler/index.js';
+import { decisionForHeap } from '../../src/profiler/profile-input.js';
 import { aggregates, context, frame } from '../profiler/aggregates-fixture.js';
+import { contextFixture } from '../report/profile-fixture.js';
 
 const resolver = createFrameResolver({ directory: '/nowhere', mainFile: '/nowhere/app.js' });
 const MAIN = frame('main', 'node:internal/main/run_main_module');
@@ -184,5 +186,15 @@ describe('decisions on V8’s contexts', () => {
     const of = (name: string) => now.contexts.find(({ frames }) => frames[0]!.function === name)!;
     expect(of('f')).toMatchObject({ class: 'long', decidedBy: 'profile', decidedAt: 1 });
     expect(of('g')).toMatchObject({ class: 'young', decidedBy: 'samples', generation: 0 });
+  });
+});
+
+describe('an earlier run’s decision', () => {
+  it('stands as it was made where bytes are not counted', () => {
+    const earlier = { ...contextFixture('f', 1e6, 0.9), generation: 5, class: 'middle' as const };
+    for (const bytesPerCycle of [null, 0, Number.NaN]) {
+      expect(decisionForHeap(earlier, bytesPerCycle)).toEqual({ generation: 5, class: 'middle' });
+    }
+    expect(decisionForHeap(earlier, 512).generation).toBe(4);
   });
 });
