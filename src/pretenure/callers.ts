@@ -58,6 +58,7 @@ export class CallerIds {
   #mayAwait: boolean = false;
   readonly #keys: StackKeys;
   readonly #ownPrefix: string;
+  readonly #ownPath: string;
   readonly #nowMs: () => number;
   /** By script, by position: the frame's number; null for rolp's own scripts. */
   readonly #scripts: Map<string, Map<number, number> | null> = new Map();
@@ -76,6 +77,7 @@ export class CallerIds {
     this.#nowMs = nowMs;
     this.#keys = keys;
     this.#ownPrefix = ownUrl;
+    this.#ownPath = fileURLToPath(ownUrl);
     this.captureNs = keys.available ? KNOWN_STACK_NS : this.probeNs;
   }
 
@@ -168,7 +170,10 @@ export class CallerIds {
     }
     let frames = this.#scripts.get(script);
     if (frames === undefined) {
-      frames = this.#isOwn(script) ? null : new Map();
+      const isOwn = this.#isOwn(script);
+      // Evaluated texts may each have a name of their own: with no number left for a frame, none is kept.
+      if (!isOwn && this.#frames.length >= MAX_FRAMES) return MAX_FRAMES;
+      frames = isOwn ? null : new Map();
       this.#scripts.set(script, frames);
     }
     if (frames === null) return -1;
@@ -189,7 +194,7 @@ export class CallerIds {
   }
 
   #isOwn(script: string): boolean {
-    return script.startsWith(this.#ownPrefix) || script.startsWith(fileURLToPath(this.#ownPrefix));
+    return script.startsWith(this.#ownPrefix) || script.startsWith(this.#ownPath);
   }
 
   #append(chain: number, frame: number): number {

@@ -9,6 +9,7 @@ import {
   has,
   KEY,
   NO_FEATURES,
+  PROBED,
 } from './features.js';
 import { WINDOW_CYCLES } from './lifetime-rows.js';
 import type { PolicyParts } from './policy.js';
@@ -52,33 +53,39 @@ const BENEFIT_OF_DOUBT = 4;
 export class ConflictSearch {
   readonly #parts: PolicyParts;
   readonly #publish: (state: SiteState) => void;
+  readonly #addRow: (site: number, features: FeatureSet, cycle: number) => number;
   readonly #probed: SiteState[] = [];
-  readonly #retired: {
-    readonly site: number;
-    readonly rows: readonly number[];
-    readonly untilCycle: number;
-  }[] = [];
+  /** Rows that only take the deaths of their blocks still, oldest first. */
+  readonly #retired: { readonly rows: readonly number[]; readonly untilCycle: number }[] = [];
 
-  /** @param publish called when a state's features changed. */
-  constructor(parts: PolicyParts, publish: (state: SiteState) => void) {
+  /**
+   * @param publish called when a state's features changed.
+   * @param addRow makes the row of a context, in place of others if there is no more room; NONE if there is none at all.
+   */
+  constructor(
+    parts: PolicyParts,
+    publish: (state: SiteState) => void,
+    addRow: (site: number, features: FeatureSet, cycle: number) => number,
+  ) {
     this.#parts = parts;
     this.#publish = publish;
+    this.#addRow = addRow;
   }
 
   begin(state: SiteState, cycle: number, isConflict: boolean): void {
     const { heap, clock } = this.#parts;
-    this.#dropRetired((retired) => retired.site === state.site);
     state.probe = {
       startCycle: cycle,
       startMs: clock.nowMs(),
       rows: [],
-      features: ALL_FEATURES & ~state.excluded,
+      features: (ALL_FEATURES & ~state.excluded) | PROBED,
       nextLook: cycle + LOOK_CYCLES,
       adopted: false,
       steadyLooks: 0,
       stride: 1,
       turn: 0,
       crowded: false,
+      over: false,
       isConflict,
       patience: this.#patienceFor(state, isConflict),
     };
@@ -104,11 +111,13 @@ export class ConflictSearch {
     if (known !== NONE) return known;
     // No probe may take all rows: sites must still find theirs.
     const most = Math.min(MOST_CONTEXTS, table.maxRows >> 1);
-    const row = probe.rows.length < most ? table.add(state.site, probe.features, cycle) : NONE;
-    if (row === NONE) {
+    if (probe.rows.length >= most) {
       probe.crowded = true;
       return NONE;
     }
+    // Where other sites have all rows, fewer features would not help.
+    const row = this.#addRow(state.site, probe.features, cycle);
+    if (row === NONE) return NONE;
     probe.rows.push(row);
     if (!probe.adopted)
       table.also[row] = state.features === NO_FEATURES ? state.base : this.#existingGroup(state, row);
@@ -207,7 +216,7 @@ export class ConflictSearch {
     table.wanted.set(table.values.subarray(row * FEATURES, (row + 1) * FEATURES));
     const known = table.find(state.site, features);
     if (known !== NONE) return known;
-    const group = table.add(state.site, features, cycle);
+    const group = this.#addRow(state.site, features, cycle);
     // Until it is decided, a group goes where the site went.
     if (group !== NONE) table.generation[group] = table.generation[state.base]!;
     return group;
@@ -234,7 +243,13 @@ export class ConflictSearch {
       table.into[row] = group;
       if (meter.visit()) yield;
     }
-    this.#retired.push({ site: state.site, rows: probe.rows, untilCycle: cycle + RETIREMENT_CYCLES });
+    this.#retire(probe.rows, cycle);
+  }
+
+  /** Rows into which no block is born any more, but whose blocks live. */
+  #retire(rows: readonly number[], cycle: number): void {
+    this.#parts.table.hide(rows);
+    this.#retired.push({ rows, untilCycle: cycle + RETIREMENT_CYCLES });
   }
 
   #existingGroup(state: SiteState, row: number): number {
@@ -281,7 +296,7 @@ export class ConflictSearch {
       state.decisions.delete(row);
       if (meter.visit(DEAR_VISIT)) yield;
     }
-    this.#retired.push({ site: state.site, rows, untilCycle: heap.cycle + RETIREMENT_CYCLES });
+    this.#retire(rows, heap.cycle);
   }
 
   #tell(state: SiteState, verdict: Verdict): void {
@@ -300,7 +315,20 @@ export class ConflictSearch {
   /** Probes with too many contexts begin anew without the feature that has most values. */
   *#startOver(state: SiteState): Steps<void> {
     const { table, heap } = this.#parts;
-    const { rows, features } = state.probe!;
+    const probe = state.probe!;
+    const busiest = yield* this.#busiestOf(probe);
+    probe.over = true;
+    yield* this.#uncount(state, probe);
+    state.excluded |= 1 << busiest;
+    this.#probed.splice(this.#probed.indexOf(state), 1);
+    state.probe = null;
+    table.remove(probe.rows);
+    this.begin(state, heap.cycle, probe.isConflict);
+  }
+
+  /** The feature with most values in a probe. */
+  *#busiestOf({ rows, features }: Probe): Steps<number> {
+    const { table } = this.#parts;
     let most = 0;
     let busiest = KEY;
     for (let feature = 0; feature < FEATURES; feature++) {
@@ -313,12 +341,32 @@ export class ConflictSearch {
       }
       yield;
     }
-    state.excluded |= 1 << busiest;
-    this.#probed.splice(this.#probed.indexOf(state), 1);
-    const { isConflict } = state.probe!;
-    state.probe = null;
-    table.remove(rows);
-    this.begin(state, heap.cycle, isConflict);
+    return busiest;
+  }
+
+  /**
+   * Before a probe's rows are given up their blocks are taken out of the site's counts: no death of theirs will be known,
+   * and what is never seen to die would look as if it lived for good.
+   */
+  *#uncount(state: SiteState, { rows, adopted }: Probe): Steps<void> {
+    const { table, heap } = this.#parts;
+    const meter = new StepMeter();
+    for (const row of rows) {
+      const counted = table.also[row]!;
+      table.also[row] = NONE;
+      if (counted !== NONE) {
+        table.rows.touch(row, heap.cycle);
+        table.rows.touch(counted, heap.cycle);
+        table.rows.unmerge(row, counted);
+      }
+      if (meter.visit(DEAR_VISIT)) yield;
+    }
+    if (!adopted) return;
+    // All that the groups have was merged into them from these rows.
+    for (const row of state.groups) {
+      table.rows.reset(row, heap.cycle);
+      if (meter.visit(DEAR_VISIT)) yield;
+    }
   }
 
   /** Captures of callers while probing must stay within half the budget. */
@@ -364,16 +412,14 @@ export class ConflictSearch {
 
   /** Called once a window: ends the rows of probes whose blocks are dead or long out of sight. */
   tidy(cycle: number): void {
-    if (this.#retired.length > 0) this.#dropRetired(({ untilCycle }) => untilCycle <= cycle);
+    while (this.#retired.length > 0 && this.#retired[0]!.untilCycle <= cycle) this.giveWay();
   }
 
-  #dropRetired(isOver: (retired: { readonly site: number; readonly untilCycle: number }) => boolean): void {
-    const over: number[] = [];
-    for (let i = this.#retired.length - 1; i >= 0; i--) {
-      if (!isOver(this.#retired[i]!)) continue;
-      over.push(...this.#retired[i]!.rows);
-      this.#retired.splice(i, 1);
-    }
-    if (over.length > 0) this.#parts.table.remove(over);
+  /** Gives up the rows that were retired first, for others. @returns whether there were any. */
+  giveWay(): boolean {
+    const oldest = this.#retired.shift();
+    if (oldest === undefined) return false;
+    this.#parts.table.remove(oldest.rows);
+    return true;
   }
 }

@@ -5,10 +5,18 @@ import { BYTES_PER_ROW, LifetimeRows } from './lifetime-rows.js';
 export const NONE = -1;
 
 const FIRST_ROWS = 16;
-/** Bits of a cookie that are the row; the rest is how often the row was given away, so that late deaths are known. */
+/**
+ * A cookie's bits, lowest first: the row; the logarithm of how many sampled births the block stands for; how often the
+ * row was given away, so that late deaths are known.
+ */
 const ROW_BITS = 16;
 const ROW_MASK = 0xffff;
-const TAGS = 0xffff;
+const STRIDE_BITS = 4;
+const STRIDE_MASK = 0xf;
+const TAG_SHIFT: number = ROW_BITS + STRIDE_BITS;
+const TAGS = 0xfff;
+/** Features of a row that is not to be found any more: no set of features equals it. */
+const HIDDEN: FeatureSet = -1;
 const BYTES_OF_KEY = 4 * (FEATURES + 5) + 8;
 
 /**
@@ -154,6 +162,11 @@ export class ContextTable {
     for (let row = 0; row < this.#count; row++) if (this.site[row]! >= 0) this.#insert(row);
   }
 
+  /** Keeps rows for the deaths of their blocks alone: no block is born into them any more, for none finds them. */
+  hide(rows: readonly number[]): void {
+    for (const row of rows) this.features[row] = HIDDEN;
+  }
+
   /** How many contexts are placed in `generation`. Cost: O(rows). */
   countIn(generation: number): number {
     let count = 0;
@@ -163,15 +176,25 @@ export class ContextTable {
     return count;
   }
 
-  /** What the heap keeps with a sampled block; never 0, which stands for a block that is not followed. */
-  cookieOf(row: number): number {
-    return ((this.#tags[row]! << ROW_BITS) | (row + 1)) >>> 0;
+  /**
+   * What the heap keeps with a sampled block; never 0, which stands for a block that is not followed.
+   *
+   * @param stride one sampled birth in so many is followed: a power of two, 2^15 at most.
+   */
+  cookieOf(row: number, stride = 1): number {
+    const log2 = 31 - Math.clz32(stride);
+    return ((this.#tags[row]! << TAG_SHIFT) | (log2 << ROW_BITS) | (row + 1)) >>> 0;
+  }
+
+  /** How many sampled births the cookie's block stands for. */
+  strideOf(cookie: number): number {
+    return 1 << ((cookie >>> ROW_BITS) & STRIDE_MASK);
   }
 
   /** The row that a cookie's block counts to now, or NONE. */
   rowOf(cookie: number): number {
     const row = (cookie & ROW_MASK) - 1;
-    if (row < 0 || row >= this.#count || this.#tags[row] !== cookie >>> ROW_BITS || this.site[row]! < 0)
+    if (row < 0 || row >= this.#count || this.#tags[row] !== cookie >>> TAG_SHIFT || this.site[row]! < 0)
       return NONE;
     return this.into[row]!;
   }

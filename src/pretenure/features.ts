@@ -16,6 +16,8 @@ export type FeatureSet = number;
 
 export const NO_FEATURES: FeatureSet = 0;
 export const ALL_FEATURES: FeatureSet = (1 << FEATURES) - 1;
+/** Set in the contexts of a probe, so that none of them is taken for one of those that the site is told apart into. */
+export const PROBED: FeatureSet = 1 << FEATURES;
 export const ALL_CALLERS: FeatureSet = ((1 << CALLER_DEPTH) - 1) << CALLER;
 
 export function has(set: FeatureSet, feature: number): boolean {

@@ -33,9 +33,12 @@ export class Homes {
     return this.#generations.includes(generation);
   }
 
-  /** A home in which no context of `table` lives, 0 if there is none. Cost: O(rows). */
-  find(table: ContextTable): number {
-    return this.#generations.find((home) => table.countIn(home) === 0) ?? 0;
+  /** Lends a home in which no context of `table` lives, 0 if there is none. Cost: O(rows). */
+  lend(table: ContextTable): number {
+    const home = this.#generations.find((each) => table.countIn(each) === 0) ?? 0;
+    // Its regions may still wait for the lifetimes of whoever had it before.
+    if (home !== 0) this.#heap.configureGeneration(home, { waitCycles: 0 });
+    return home;
   }
 
   /** Gives the generations up where they hold nothing. */

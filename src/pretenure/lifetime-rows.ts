@@ -274,6 +274,27 @@ export class LifetimeRows {
     this.#since[to] = Math.min(this.#since[to]!, this.#since[from]!);
   }
 
+  /**
+   * Takes the counts of `from` out of `to`, where the same blocks were counted, as if they had not been born; both must
+   * have been brought up to the same cycle.
+   */
+  unmerge(from: number, to: number): void {
+    const less = (table: Float64Array | Float32Array, i: number, j: number): void => {
+      table[j] = Math.max(0, table[j]! - table[i]!);
+    };
+    less(this.births, from, to);
+    less(this.liveBytes, from, to);
+    less(this.#freshBirths, from, to);
+    for (const [table, width] of [
+      [this.#deaths, COLUMNS],
+      [this.#fresh, COLUMNS],
+      [this.#live, RING],
+      [this.#old, OLD_COLUMNS],
+    ] as const) {
+      for (let i = 0; i < width; i++) less(table, from * width + i, to * width + i);
+    }
+  }
+
   /** Adds a row's ages to the tables given. @returns its births. */
   addTo(row: number, deathsByAge: Float64Array, liveByAge: Float64Array): number {
     for (let i = 0; i < COLUMNS; i++) {

@@ -53,7 +53,7 @@ export class PlaceChoice {
   /** For a new site whose first block lies in `placedIn`. Who places by hand, or a cache in its own, needs no home. */
   first(placedIn: number): number {
     const { heap, homes, table } = this.#parts;
-    return placedIn === heap.getGeneration() ? homes.find(table) : 0;
+    return placedIn === heap.getGeneration() ? homes.lend(table) : 0;
   }
 
   placeFor(state: SiteState, row: number, decision: Decision, cycle: number): number {
@@ -71,7 +71,10 @@ export class PlaceChoice {
     }
     // Who had a generation leaves it only once a search has found nothing.
     const isMixed = state.futileProbes > 0 && this.#tailOf(state, row, decision, cycle) > WIDE_TAIL;
-    return (isMixed ? this.#homeFor(row) : 0) || ladder.forDecision(decision, before);
+    const home = isMixed ? this.#homeFor(row) : 0;
+    if (home === 0) return ladder.forDecision(decision, before);
+    this.#waitAt(home, row);
+    return home;
   }
 
   /** What will have died soon need not be copied. */
@@ -95,7 +98,7 @@ export class PlaceChoice {
   /** A free home, or that of a context with much less born in it; 0 if there is none. */
   #homeFor(row: number): number {
     const { table, homes, ladder } = this.#parts;
-    const free = homes.find(table);
+    const free = homes.lend(table);
     if (free !== 0) return free;
     const { births } = table.rows;
     const lightest = this.#lightestAtHome();

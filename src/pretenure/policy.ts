@@ -100,7 +100,11 @@ export class LearningPolicy implements PlacementPolicy {
     this.#parts = parts;
     this.#cycle = parts.heap.cycle;
     this.#trackFrom = !parts.priors.isEmpty ? 0 : (windowOf(this.#cycle) + 1) * WINDOW_CYCLES;
-    this.#search = new ConflictSearch(parts, (state) => this.#publish(state));
+    this.#search = new ConflictSearch(
+      parts,
+      (state) => this.#publish(state),
+      (site, features, rowCycle) => this.#addRow(site, features, rowCycle),
+    );
     this.#places = new PlaceChoice(parts, this.sites, (state) => this.#publish(state));
   }
 
@@ -148,32 +152,45 @@ export class LearningPolicy implements PlacementPolicy {
   }
 
   born(site: SiteId, generation: Generation, byteLength: number): number {
-    const { heap, table } = this.#parts;
-    const cycle = heap.cycle;
+    const { cycle } = this.#parts.heap;
     if (cycle !== this.#cycle) this.#tick(cycle);
     const wasAsked = this.#askedSite === site && this.#askedBytes === byteLength;
     this.#askedSite = NONE;
     // In the first window too: a site's blocks lie by themselves from the first that is sampled on.
     const state = this.sites[site] ?? this.#open(site, generation, cycle);
     if (state === null || cycle < this.#trackFrom) return 0;
-    const row = this.#rowOf(state, cycle, byteLength, wasAsked);
+    const cookie = this.#count(state, cycle, byteLength, wasAsked);
+    // Last: contexts may have to give way to others, this block's too.
     this.#work(cycle);
+    return cookie;
+  }
+
+  /** Counts a birth. @returns its cookie, 0 where the block is not followed. */
+  #count(state: SiteState, cycle: number, byteLength: number, wasAsked: boolean): number {
+    const { heap, table } = this.#parts;
+    const row = this.#rowOf(state, cycle, byteLength, wasAsked);
     if (row === NONE) return 0;
     if (state.resting && ++state.skipped % RESTING_STRIDE !== 0) return 0;
-    const objects = heap.sampleWeight(byteLength);
+    const stride = this.#isProbed(state) ? state.probe!.stride : state.resting ? RESTING_STRIDE : 1;
+    const objects = heap.sampleWeight(byteLength) * stride;
     table.rows.born(row, cycle, byteLength, objects);
     const also = table.also[row]!;
     if (also !== NONE) table.rows.born(also, cycle, byteLength, objects);
-    return table.cookieOf(row);
+    return table.cookieOf(row, stride);
+  }
+
+  #isProbed({ probe }: SiteState): boolean {
+    return probe !== null && !probe.over;
   }
 
   /** The row that a birth counts to, NONE if it is not followed. */
   #rowOf(state: SiteState, cycle: number, byteLength: number, wasAsked: boolean): number {
     const { table } = this.#parts;
-    if (state.probe !== null) {
+    if (this.#isProbed(state)) {
+      const probe = state.probe!;
       // A block that was placed by hand came another way; its time to live is unknown.
-      if (!wasAsked || ++state.probe.turn % state.probe.stride !== 0) return NONE;
-      this.#look(state.probe.features, byteLength, this.#askedTtlMs);
+      if (!wasAsked || ++probe.turn % probe.stride !== 0) return NONE;
+      this.#look(probe.features, byteLength, this.#askedTtlMs);
       return this.#search.rowFor(state, cycle);
     }
     if (state.features === NO_FEATURES) return state.base;
@@ -197,13 +214,16 @@ export class LearningPolicy implements PlacementPolicy {
     return this.#parts.priors.generationOf(state.name, features);
   }
 
-  died(_site: SiteId, _generation: Generation, byteLength: number, ageCycles: number, cookie: number): void {
+  died(site: SiteId, _generation: Generation, byteLength: number, ageCycles: number, cookie: number): void {
     if (cookie === 0) return;
     const { heap, table } = this.#parts;
     const row = table.rowOf(cookie);
-    if (row === NONE) return;
+    const state = this.sites[site];
     const { cycle } = heap;
-    const objects = heap.sampleWeight(byteLength);
+    // The block may be older than the policy, or its row another site's by now.
+    if (row === NONE || state === undefined || table.site[row] !== site) return;
+    if (cycle - ageCycles < state.openedCycle) return;
+    const objects = heap.sampleWeight(byteLength) * table.strideOf(cookie);
     table.rows.died(row, cycle, ageCycles, byteLength, objects);
     const also = table.also[row]!;
     if (also !== NONE) table.rows.died(also, cycle, ageCycles, byteLength, objects);
@@ -218,20 +238,28 @@ export class LearningPolicy implements PlacementPolicy {
 
   /** A new row, in place of the coldest if there is no more room; NONE if all are warm. */
   #add(site: number, features: FeatureSet, cycle: number): number {
+    const row = this.#addRow(site, features, cycle);
+    if (row === NONE) this.#parts.table.folded++;
+    return row;
+  }
+
+  /** The same, not counted as folded: for a probe, which can do with fewer. */
+  #addRow(site: number, features: FeatureSet, cycle: number): number {
     const { table } = this.#parts;
-    const row = table.add(site, features, cycle);
-    if (row !== NONE) return row;
-    table.folded++;
-    if (this.#foldedCycle === cycle) return NONE;
+    let row = table.add(site, features, cycle);
+    while (row === NONE && this.#search.giveWay()) row = table.add(site, features, cycle);
+    if (row !== NONE || this.#foldedCycle === cycle) return row;
     this.#foldedCycle = cycle;
-    const wanted = table.wanted.slice();
-    this.#foldColdest(cycle);
-    table.wanted.set(wanted);
+    this.#foldColdest(cycle, site);
     return table.add(site, features, cycle);
   }
 
-  /** Frees the row in which least is born, if that is next to nothing. Cost: O(rows); once a heap cycle at most. */
-  #foldColdest(cycle: number): void {
+  /**
+   * Frees the row in which least is born, if that is next to nothing. Cost: O(rows); once a heap cycle at most.
+   *
+   * @param forSite the site that wants a row: for the sake of one of its contexts it must not go itself.
+   */
+  #foldColdest(cycle: number, forSite: number): void {
     const { table } = this.#parts;
     let coldest: { readonly state: SiteState; readonly row: number } | undefined;
     let least = COLD_BIRTHS;
@@ -239,7 +267,7 @@ export class LearningPolicy implements PlacementPolicy {
       if (state === undefined || state.probe !== null) continue;
       for (const row of state.placing) {
         const births = table.rows.birthsAt(row, cycle);
-        if (births >= least) continue;
+        if (births >= least || (row === state.base && state.site === forSite)) continue;
         least = births;
         coldest = { state, row };
       }
@@ -255,6 +283,7 @@ export class LearningPolicy implements PlacementPolicy {
       state.decisions.delete(row);
     }
     table.remove([row]);
+    table.folded++;
   }
 
   /** The state of a new site; null if there is no row for it. @param placedIn where its first block lies. */
@@ -349,6 +378,8 @@ export class LearningPolicy implements PlacementPolicy {
       conflict ||= found;
       suspect ||= found || isWide(table, row);
     }
+    // It may have had to give way between two steps, and its row be another site's.
+    if (this.sites[state.site] !== state) return;
     state.stableWindows = changed || state.isFragmented ? 0 : state.stableWindows + 1;
     state.resting = state.probe === null && state.stableWindows >= STABLE_WINDOWS;
     if (conflict && state.verdict === 'none') {
@@ -361,7 +392,7 @@ export class LearningPolicy implements PlacementPolicy {
       yield* this.#rejoinIfAlike(state);
       yield* this.#search.watchCosts(state);
     }
-    if (suspect && this.#cycle >= state.nextProbeCycle && this.sites[state.site] === state) {
+    if (suspect && this.#cycle >= state.nextProbeCycle) {
       this.#search.begin(state, this.#cycle, conflict);
       state.resting = false;
     }
@@ -378,7 +409,8 @@ export class LearningPolicy implements PlacementPolicy {
     const { rows } = this.#parts.table;
     let bytes = 0;
     for (const row of state.placing) bytes += rows.bytes[row]!;
-    const born = state.resting ? (bytes - state.bytesBefore) * RESTING_STRIDE : bytes - state.bytesBefore;
+    // Rows that began anew have less than there was before.
+    const born = bytes < state.bytesBefore ? bytes : bytes - state.bytesBefore;
     state.isFragmented = state.fragmentedBytes > FRAGMENTED_SHARE * Math.max(1, born);
     state.bytesBefore = bytes;
     state.fragmentedBytes = 0;

@@ -86,6 +86,8 @@ export interface Probe {
   turn: number;
   /** There were more contexts than a probe holds. */
   crowded: boolean;
+  /** It is being given up: blocks count as if there were no probe. */
+  over: boolean;
   /** Whether inference says conflict, rather than only lifetimes that lie far apart. */
   readonly isConflict: boolean;
   /** Heap cycles after which it has failed. */

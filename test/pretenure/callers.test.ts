@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { CallerIds } from '../../src/pretenure/callers.js';
 import { CALLER_DEPTH } from '../../src/pretenure/features.js';
@@ -61,6 +62,29 @@ describe('callers', () => {
     expect(seen.one.size).toBe(1);
     expect(seen.other.size).toBe(1);
     expect([...seen.one]).not.toEqual([...seen.other]);
+  });
+
+  it('keep no names of scripts once frames have no numbers left, since evaluated texts may each have their own', () => {
+    const ids = slow();
+    const texts = Array.from(
+      { length: 4300 },
+      (_, i) =>
+        runInThisContext('(ids) => ids.capture(1)', { filename: `text-${i}.js` }) as (ids: CallerIds) => void,
+    );
+    for (const text of texts.slice(0, 4200)) text(ids);
+    const { set } = Map.prototype;
+    let kept = 0;
+    try {
+      Map.prototype.set = function (key, value) {
+        kept++;
+        return set.call(this, key, value);
+      };
+      for (const text of texts.slice(4200)) text(ids);
+    } finally {
+      Map.prototype.set = set;
+    }
+    expect(kept).toBe(0);
+    expect(ids.chain[0]).toBeGreaterThan(0);
   });
 
   it('leave Error as the program had it, also its own prepareStackTrace', () => {

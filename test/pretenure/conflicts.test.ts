@@ -200,6 +200,50 @@ describe('a conflict', () => {
     expect(Object.keys(contextsOf(pretenurer, 's')[0]!.features)).toEqual(['caller1']);
   });
 
+  for (const [lives, keys] of [
+    [[1, 12], 997],
+    [[1, 100], 1],
+  ] as const) {
+    it(`of ${lives} cycles and ${keys} keys leaves nothing counted as living that died, however often it is looked into`, () => {
+      const { heap, pretenurer } = learningHeap();
+      const site = heap.site('s');
+      let key = 0;
+      const mixed: Kind = {
+        allocate: (n) => {
+          heap.placementKey = key = (key + 7) % keys;
+          return heap.allocate(n, undefined, site);
+        },
+        life: (random) => about(random() < 0.5 ? lives[0] : lives[1])(random),
+        weight: 1,
+      };
+      const program = new Program(heap, [mixed], 3);
+      // The first search, and a second one or two.
+      program.run(216);
+      const [busy] = contextsOf(pretenurer, 's');
+      expect(busy!.live.bytes).toBeGreaterThan(busy!.allocated.bytes / 100);
+      const other = heap.site('other');
+      program.kinds = [{ allocate: (n) => heap.allocate(n, undefined, other), life: about(1), weight: 1 }];
+      program.run(125);
+      const [over] = contextsOf(pretenurer, 's');
+      expect(over!.live.bytes / over!.allocated.bytes).toBeLessThan(1e-6);
+    });
+  }
+
+  it('is still resolved by callers after a time in which other sites had all the room', () => {
+    const { heap, pretenurer } = learningHeap({ maxContexts: 16 });
+    const own = planted(heap, heap.site('s'), 1, [2, 9]).map((kind) => ({ ...kind, weight: 5 }));
+    const others = Array.from({ length: 15 }, (_, i): Kind => {
+      const site = heap.site(`other ${i}`);
+      return { allocate: (n) => heap.allocate(n, undefined, site), life: about(8), weight: 0.3 };
+    });
+    const program = new Program(heap, [...own, ...others], 3, () => 100);
+    program.run(100);
+    expect(contextsOf(pretenurer, 's')[0]!.verdict).not.toBe('resolved');
+    program.kinds = own;
+    program.run(500);
+    expectResolved(generationsOf(pretenurer, 's'), [2, 9]);
+  });
+
   it('that is over makes the site one context again', () => {
     const { heap, pretenurer } = learningHeap();
     const site = heap.site('s');

@@ -117,7 +117,7 @@ describe('a row of lifetimes', () => {
     expect(sum(rows.histogram(0).deathsByAge)).toBe(0);
   });
 
-  it('merges into another as if its blocks had been born there', () => {
+  it('merges into another as if its blocks had been born there, and out of it again as if they had not', () => {
     const apart = new LifetimeRows(3);
     for (const row of [0, 1, 2]) apart.reset(row, 0);
     live(apart, 0, 40, 10, () => 3);
@@ -131,5 +131,13 @@ describe('a row of lifetimes', () => {
       expect(both!.deathsByAge[column]!).toBeCloseTo(a!.deathsByAge[column]! + b!.deathsByAge[column]!, 3);
       expect(both!.liveByAge[column]!).toBeCloseTo(a!.liveByAge[column]! + b!.liveByAge[column]!, 3);
     }
+    apart.unmerge(1, 2);
+    const left = apart.histogram(2);
+    expect(left.births).toBeCloseTo(a!.births);
+    for (let column = 0; column < COLUMNS; column++) {
+      expect(left.deathsByAge[column]!).toBeCloseTo(a!.deathsByAge[column]!, 3);
+      expect(left.liveByAge[column]!).toBeCloseTo(a!.liveByAge[column]!, 3);
+    }
+    expect(apart.liveBytes[2]!).toBeCloseTo(apart.liveBytes[0]!, 6);
   });
 });
