@@ -10,6 +10,8 @@ const LARGE_BYTES = 128 * 1024;
 /** Savings below this share of all pauses are not worth a change. */
 const MIN_SHARE = 0.002;
 const MOST = 50;
+/** V8 pretenures a literal's site where so large a share of its objects survives a scavenge. */
+const PRETENURED_SHARE = 0.85;
 const Z = 1.959964;
 
 /** A context with what advice needs beyond its profile. */
@@ -47,24 +49,66 @@ export function adviseMoves(inputs: readonly AdviceInput[], facts: AdviceFacts):
     if (site === undefined) sites.set(key, [input]);
     else site.push(input);
   }
-  const parts = {
-    copied: partMeasured(sum(inputs, copiedBytesOf), facts.copiedBytes),
-    marked: partMeasured(
-      sum(inputs, (input) => markedBytesOf(input, facts)),
-      facts.markedBytes,
-    ),
-  };
+  const copied = copiedParts(inputs, facts.copiedBytes);
+  const marked = partMeasured(
+    sum(inputs, (input) => markedBytesOf(input, facts)),
+    facts.markedBytes,
+  );
   return [...sites.values()]
-    .map((site) => adviceOn(site, facts, parts))
+    .map((site) => adviceOn(site, facts, copied, marked))
     .filter((advice): advice is Advice => advice !== null)
     .sort((a, b) => b.savedMs.value! - a.savedMs.value!)
     .slice(0, MOST);
 }
 
+/** Which part of what its survivors come to each context is credited as copied. */
+interface CopiedParts {
+  /** What V8 may have made in its old generation: looked for only where not all that survived was copied. */
+  readonly bornOld: ReadonlySet<AdviceInput>;
+  /** Of that, and of all else. */
+  readonly ofBornOld: number;
+  readonly ofOthers: number;
+  /** Standard error of the bytes of all else, by which those of what may have been born old are told. */
+  readonly othersError: number;
+}
+
 /**
  * What survives need not have been copied: V8 puts internalised strings (short ones of JSON) and pretenured literals
- * into its old generation at once. Where the contexts add up to more than was measured, each is credited its part.
+ * into its old generation at once, and its samples do not say where an object was born. But the bytes that were copied in all
+ * do: what the contexts add up to beyond those is taken first off contexts of these two sorts, then off all alike.
  */
+function copiedParts(inputs: readonly AdviceInput[], measured: number | null): CopiedParts {
+  if (measured === null || sum(inputs, copiedBytesOf) <= measured) {
+    return { bornOld: new Set(), ofBornOld: 1, ofOthers: 1, othersError: 0 };
+  }
+  const bornOld = new Set(inputs.filter(mayBeBornOld));
+  const others = inputs.filter((input) => !bornOld.has(input));
+  const [bytes, otherBytes] = [sum([...bornOld], copiedBytesOf), sum(others, copiedBytesOf)];
+  return {
+    bornOld,
+    ofBornOld: bytes > 0 ? Math.max(0, measured - otherBytes) / bytes : 1,
+    ofOthers: partMeasured(otherBytes, measured),
+    othersError: Math.sqrt(sum(others, copiedVariance)),
+  };
+}
+
+/** What JSON.parse made, and object and array literals nearly all of which survive. */
+function mayBeBornOld({ context }: AdviceInput): boolean {
+  if (context.kind !== 'v8' || isMarker(context.frames[0])) return false;
+  const [all = 0, once = 0] = context.survival;
+  if (context.frames[0]!.function !== 'parse' && once < PRETENURED_SHARE * all) return false;
+  const { what } = kindOf(context.frames);
+  return what === 'parsed JSON' || (what === 'objects' && once >= PRETENURED_SHARE * all);
+}
+
+/** Of a context's copied bytes, as its survivors are Poisson counts, each of as many bytes. */
+function copiedVariance(input: AdviceInput): number {
+  const [all = 0, once = 0] = input.context.survival;
+  const survivors = all > 0 ? input.context.samples * (once / all) : 0;
+  return copiedBytesOf(input) ** 2 / Math.max(1, survivors);
+}
+
+/** Where the contexts add up to more than was measured, each is credited its part. */
 function partMeasured(estimated: number, measured: number | null): number {
   return measured === null || !(estimated > measured) ? 1 : measured / estimated;
 }
@@ -83,15 +127,20 @@ function framesOf({ frames, decidedAt }: ProfileContext): readonly ProfileFrame[
 function adviceOn(
   site: readonly AdviceInput[],
   facts: AdviceFacts,
-  parts: { readonly copied: number; readonly marked: number },
+  copied: CopiedParts,
+  marked: number,
 ): Advice | null {
   const samples = sum(site, ({ context }) => context.samples);
   if (samples < MIN_SAMPLES || site.every(({ context }) => context.class === 'young')) return null;
-  const copiedBytes = parts.copied * sum(site, copiedBytesOf);
-  const markedBytes = parts.marked * sum(site, (input) => markedBytesOf(input, facts));
+  const isBornOld = (input: AdviceInput): boolean => copied.bornOld.has(input);
+  const bornOld = sum(site.filter(isBornOld), copiedBytesOf);
+  const others = sum(site, copiedBytesOf) - bornOld;
+  const copiedBytes = copied.ofBornOld * bornOld + copied.ofOthers * others;
+  const markedBytes = marked * sum(site, (input) => markedBytesOf(input, facts));
   const { scavengeNsPerByte, markCompactNsPerByte } = facts.costs;
-  const copying = priced(copiedBytes, scavengeNsPerByte, samples);
-  const marking = priced(markedBytes, markCompactNsPerByte, samples);
+  const copyingError = bornOld > 0 ? Math.min(bornOld, Z * copied.othersError) : 0;
+  const copying = priced(copiedBytes, scavengeNsPerByte, samples, copyingError);
+  const marking = priced(markedBytes, markCompactNsPerByte, samples, 0);
   const savedMs = together(copying, marking);
   const share = facts.pausesMs > 0 ? Math.min(1, savedMs.value! / facts.pausesMs) : 0;
   if (!(share >= MIN_SHARE)) return null;
@@ -133,13 +182,15 @@ function markedBytesOf({ context, cells }: AdviceInput, { gcCycles, markCompacts
   return all > 0 ? (context.allocated.bytes * marks) / all : 0;
 }
 
-/** Bytes times price in ms, the errors of both put together. */
-function priced(bytes: number, nsPerByte: Estimate, samples: number): Estimate {
+/** Bytes times price in ms, the errors of both put together. @param bytesError what the bytes may be off by besides. */
+function priced(bytes: number, nsPerByte: Estimate, samples: number, bytesError: number): Estimate {
   if (nsPerByte.value === null) return { value: 0, low: 0, high: 0 };
   const value = (bytes * nsPerByte.value) / NS_PER_MS;
   // Samples are Poisson counts; survivors are a part of them, so their error is no smaller.
   const sampling = Z / Math.sqrt(samples);
-  const error = (bound: number): number => Math.hypot(sampling, bound / nsPerByte.value! - 1) * value;
+  const besides = (bytesError * nsPerByte.value) / NS_PER_MS;
+  const error = (bound: number): number =>
+    Math.hypot(sampling * value, ((bound - nsPerByte.value!) * bytes) / NS_PER_MS, besides);
   return { value, low: Math.max(0, value - error(nsPerByte.low!)), high: value + error(nsPerByte.high!) };
 }
 
