@@ -1,7 +1,7 @@
 import { checkBoolean, checkInteger, checkNames, checkNumber } from '../base/index.js';
 import type { GenerationalHeap } from '../heap/index.js';
 import { ContextTable } from './context-table.js';
-import type { PlacedPrior } from './priors.js';
+import { isPrior, type PlacedPrior } from './priors.js';
 import { scopesAreCheap } from './scopes.js';
 
 export interface PretenureOptions {
@@ -60,7 +60,12 @@ export function resolveOptions(heap: GenerationalHeap, options: PretenureOptions
     maxContexts,
     callerBudget: checkNumber('pretenure.callerBudget', options.callerBudget ?? 0.02, 0, 1e6),
     asyncScopes: checkBoolean('pretenure.asyncScopes', options.asyncScopes ?? scopesAreCheap()),
-    priors: options.priors ?? [],
+    priors: checkPriors(options.priors ?? []),
     tableBytes: ContextTable.bytesFor(maxContexts),
   };
+}
+
+function checkPriors(priors: unknown): readonly PlacedPrior[] {
+  if (Array.isArray(priors) && priors.every(isPrior)) return priors;
+  throw new TypeError('pretenure.priors must be a list of what priorsOf(contexts) makes');
 }

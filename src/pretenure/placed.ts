@@ -17,6 +17,7 @@ import {
 } from './features.js';
 import type { Homes } from './homes.js';
 import type { GenerationLadder } from './ladder.js';
+import type { PlacedPrior, Priors } from './priors.js';
 import type { AsyncScopes } from './scopes.js';
 import type { SiteState, Verdict } from './site-state.js';
 
@@ -44,6 +45,10 @@ export interface PlacedContext {
   readonly cycleBytes: number;
   /** How the site's conflict stands. */
   readonly verdict: Verdict;
+  /** Whether its blocks lie in a generation to themselves, since no one generation fits their lifetimes, or none is known. */
+  readonly atHome: boolean;
+  /** What an earlier run had learnt of it. */
+  readonly prior: PlacedPrior | null;
 }
 
 export interface PlacedSources {
@@ -53,6 +58,7 @@ export interface PlacedSources {
   readonly homes: Homes;
   readonly callers: CallerIds;
   readonly scopes: AsyncScopes;
+  readonly priors: Priors;
 }
 
 /** All contexts of a site. Cost: some microseconds each. */
@@ -61,7 +67,7 @@ export function placedContexts(sources: PlacedSources, state: SiteState): Placed
 }
 
 function placedContext(sources: PlacedSources, state: SiteState, row: number): PlacedContext {
-  const { heap, table } = sources;
+  const { heap, table, homes, priors } = sources;
   const { rows } = table;
   rows.touch(row, heap.cycle);
   const set = table.features[row]!;
@@ -84,6 +90,8 @@ function placedContext(sources: PlacedSources, state: SiteState, row: number): P
     decision,
     cycleBytes: heap.cycleBytes,
     verdict: state.verdict,
+    atHome: homes.has(table.generation[row]!),
+    prior: priors.get(state.name, features),
   };
 }
 

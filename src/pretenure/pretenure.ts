@@ -48,19 +48,36 @@ export class Pretenurer {
     heap.reserve(config.tableBytes, table.bytes);
     this.#reservedBytes = config.tableBytes;
     this.heap = heap;
-    const ladder = new GenerationLadder(heap);
-    const homes = new Homes(heap);
+    const { ladder, homes } = this.#makeGenerations(table);
     const callers = new CallerIds(() => clock.nowMs());
     const scopes = new AsyncScopes(config.asyncScopes);
-    this.#sources = { heap, table, ladder, homes, callers, scopes };
+    const priors = new Priors(config.priors, heap, (cycles) => ladder.forCycles(cycles));
+    this.#sources = { heap, table, ladder, homes, callers, scopes, priors };
     this.#policy = new LearningPolicy({
       ...this.#sources,
       inference: new LifetimeInference(),
       clock,
       callerBudget: config.callerBudget,
-      priors: new Priors(config.priors, heap.cycleBytes, (cycles) => ladder.forCycles(cycles)),
     });
     heap.setPlacementPolicy(this.#policy);
+  }
+
+  /** @throws HeapFullError where the heap has no room for their table: then nothing is left reserved. */
+  #makeGenerations(table: ContextTable): { readonly ladder: GenerationLadder; readonly homes: Homes } {
+    let ladder: GenerationLadder | undefined;
+    try {
+      ladder = new GenerationLadder(this.heap);
+      return { ladder, homes: new Homes(this.heap) };
+    } catch (error) {
+      ladder?.close();
+      this.#unreserve(table);
+      throw error;
+    }
+  }
+
+  #unreserve(table: ContextTable): void {
+    this.heap.hold(this.#reservedBytes - table.bytes);
+    this.heap.release(this.#reservedBytes);
   }
 
   /** Contexts with what was learnt of them, most bytes first. Cost: some microseconds each. */
@@ -101,11 +118,13 @@ export class Pretenurer {
     if (this.#stopped) return;
     this.#stopped = true;
     installed.delete(this.heap);
-    if (this.heap.placementPolicy === this.#policy) this.heap.setPlacementPolicy(null);
+    if (this.heap.placementPolicy === this.#policy) {
+      this.heap.setPlacementPolicy(null);
+      this.heap.wantsPlacementKey = false;
+    }
     this.#sources.ladder.close();
     this.#sources.homes.close();
-    this.heap.hold(this.#reservedBytes - this.#sources.table.bytes);
-    this.heap.release(this.#reservedBytes);
+    this.#unreserve(this.#sources.table);
   }
 }
 

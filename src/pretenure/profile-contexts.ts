@@ -8,7 +8,7 @@ import type {
   StoredDecision,
 } from '../profiler/index.js';
 import type { PlacedContext } from './placed.js';
-import type { PlacedPrior } from './priors.js';
+import { isPrior, type PlacedPrior } from './priors.js';
 
 const UNKNOWN: Estimate = { value: null, low: null, high: null };
 
@@ -19,7 +19,7 @@ export function profileContexts(contexts: readonly PlacedContext[]): ProfileCont
 
 function profileContext(context: PlacedContext): ProfileContext {
   const { allocated, decision, cycleBytes, generation, frames } = context;
-  const median = decision?.medianCycles ?? UNKNOWN;
+  const median = decision?.generation == null ? medianOfPrior(context) : decision.medianCycles;
   const liveObjects = allocated.bytes > 0 ? context.live.bytes * (allocated.objects / allocated.bytes) : 0;
   return {
     id: context.id,
@@ -45,8 +45,15 @@ function profileContext(context: PlacedContext): ProfileContext {
       features: context.features,
       cycleBytes,
       verdict: context.verdict,
+      atHome: context.atHome,
     },
   };
+}
+
+/** A run too short to learn hands on what it began with: else a profile of it would have objects live for good. */
+function medianOfPrior({ prior, cycleBytes }: PlacedContext): Estimate {
+  const lifetimeBytes = prior?.lifetimeBytes ?? null;
+  return lifetimeBytes === null ? UNKNOWN : { ...UNKNOWN, value: lifetimeBytes / cycleBytes };
 }
 
 /** A site has a name instead of a place in the program. */
@@ -91,12 +98,17 @@ function classOf(generation: number | null): LifetimeClass {
   return generation >= 15 ? 'long' : 'middle';
 }
 
-/** What the decisions of an earlier run tell `pretenure`. Lifetimes are taken in bytes: the heap may be of another size. */
+/**
+ * What the decisions of an earlier run tell `pretenure`. Lifetimes are taken in bytes: the heap may be of another size. What
+ * a damaged file has in their place is left out.
+ */
 export function priorsOfDecisions(decisions: readonly StoredDecision[]): PlacedPrior[] {
   const priors: PlacedPrior[] = [];
   for (const { placed, lifetime, generation } of decisions) {
     if (placed === undefined || generation === null) continue;
-    priors.push({ site: placed.site, features: placed.features, lifetimeBytes: lifetime.bytes.p50.value });
+    const { heap, site, features, atHome } = placed;
+    const prior = { heap, site, features, lifetimeBytes: lifetime.bytes.p50.value, atHome };
+    if (isPrior(prior)) priors.push(prior);
   }
   return priors;
 }

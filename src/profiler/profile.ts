@@ -49,6 +49,8 @@ export interface PlacedDetails {
   readonly cycleBytes: number;
   /** How the site's conflict stands, where it mixes lifetimes: docs/pretenure.md. */
   readonly verdict: 'none' | 'open' | 'resolved' | 'dear' | 'unresolvable';
+  /** Whether it lies in a generation to itself, since no one generation fits its lifetimes. Absent: no. */
+  readonly atHome?: boolean;
 }
 
 /**

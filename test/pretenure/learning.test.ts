@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { defineRecord, GenerationalHeap, type PlacementPolicy, Pool } from '../../src/heap/index.js';
-import { pretenure, priorsOf } from '../../src/pretenure/index.js';
+import {
+  type PlacedContext,
+  type PlacedPrior,
+  pretenure,
+  priorsOf,
+  priorsOfDecisions,
+  profileContexts,
+} from '../../src/pretenure/index.js';
 import {
   about,
   contextsOf,
@@ -15,6 +22,17 @@ import {
 function kind(heap: GenerationalHeap, site: string, cycles: number, weight = 1): Kind {
   const id = heap.site(site);
   return { allocate: (byteLength) => heap.allocate(byteLength, undefined, id), life: about(cycles), weight };
+}
+
+/** Half of its blocks live for one cycle, half for twelve, and nothing tells which. */
+function mixed(heap: GenerationalHeap): Kind {
+  const life = (random: () => number): number => about(random() < 0.5 ? 1 : 12)(random);
+  return { ...kind(heap, 'mixed', 1), life };
+}
+
+/** What a later run is given: by the program itself, and by a profile. */
+function handedOn(contexts: readonly PlacedContext[]): readonly (readonly PlacedPrior[])[] {
+  return [priorsOf(contexts), priorsOfDecisions(profileContexts(contexts))];
 }
 
 /**
@@ -154,6 +172,20 @@ describe('a learning placement policy', () => {
     expect(contextsOf(pretenurer, 'a')[0]!.samples).toBeGreaterThan(resting * 2);
   });
 
+  it('tells what is allocated and what lives as it is, also while one block in eight is followed', () => {
+    const { heap, pretenurer } = learningHeap();
+    const program = new Program(heap, [kind(heap, 'a', 4)], 5);
+    program.run(80);
+    const before = contextsOf(pretenurer, 'a')[0]!.allocated.objects;
+    const { births } = program;
+    program.run(160);
+    const { allocated, live } = contextsOf(pretenurer, 'a')[0]!;
+    const share = (allocated.objects - before) / (program.births - births);
+    expect(Math.abs(share - 1), `${share}`).toBeLessThan(0.2);
+    const cycles = live.bytes / heap.cycleBytes;
+    expect(Math.abs(cycles - 4), `${cycles}`).toBeLessThan(1.8);
+  });
+
   it('keeps the blocks of each site among themselves until it knows better', () => {
     const { heap, pretenurer } = learningHeap();
     const program = new Program(heap, [kind(heap, 'a', 2), kind(heap, 'b', 3)], 3);
@@ -201,6 +233,68 @@ describe('a learning placement policy', () => {
     // Eight short cycles are four long ones.
     expect([4, 5]).toContain(generationsOf(pretenurer, 'a')[0]);
     expect(generationsOf(pretenurer, 'b')).toEqual([1]);
+  });
+
+  it('goes by what was learnt on a heap of its own name where several have a site of one name', () => {
+    const learnt = (name: string, cycles: number): PlacedPrior[] => {
+      const { heap, pretenurer } = learningHeap({}, { name });
+      runKinds(heap, [kind(heap, 'a', cycles)], 64);
+      return priorsOf(pretenurer.contexts());
+    };
+    const priors = [...learnt('users', 9), ...learnt('pages', 1)];
+    for (const [name, wanted] of [
+      ['users', 9],
+      ['pages', 1],
+      ['another', 9],
+    ] as const) {
+      const { heap, pretenurer } = learningHeap({ priors }, { name });
+      runKinds(heap, [kind(heap, 'a', wanted)], 1);
+      expect(Math.abs(generationsOf(pretenurer, 'a')[0]! - wanted), name).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('begins with a generation to itself where an earlier run found that no other fits', () => {
+    const first = learningHeap();
+    runKinds(first.heap, [mixed(first.heap), kind(first.heap, 'a', 3)], 128);
+    for (const priors of handedOn(first.pretenurer.contexts())) {
+      const { heap, pretenurer } = learningHeap({ priors });
+      runKinds(heap, [mixed(heap), kind(heap, 'a', 3)], 1);
+      const of = (site: string): number =>
+        heap.generationOf(heap.allocate(64, undefined, heap.site(site)));
+      expect(of('mixed')).toBeGreaterThan(15);
+      expect(of('a')).toBe(3);
+      expect(contextsOf(pretenurer, 'mixed')[0]!.atHome).toBe(true);
+      expect(contextsOf(pretenurer, 'a')[0]!.atHome).toBe(false);
+    }
+  });
+
+  it('hands on what it began with where it was too short to learn', () => {
+    const first = learningHeap();
+    runKinds(first.heap, [kind(first.heap, 'a', 8)], 64);
+    const [learnt] = generationsOf(first.pretenurer, 'a');
+    const second = learningHeap({ priors: priorsOf(first.pretenurer.contexts()) });
+    runKinds(second.heap, [kind(second.heap, 'a', 8)], 1);
+    for (const priors of handedOn(second.pretenurer.contexts())) {
+      const { heap, pretenurer } = learningHeap({ priors });
+      runKinds(heap, [kind(heap, 'a', 8)], 1);
+      expect(Math.abs(generationsOf(pretenurer, 'a')[0]! - learnt!)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('leaves out what a damaged profile has in place of a lifetime', () => {
+    const { heap, pretenurer } = learningHeap();
+    runKinds(heap, [kind(heap, 'a', 8)], 64);
+    const [context] = profileContexts(pretenurer.contexts());
+    const withMedian = (value: number) => {
+      const { lifetime } = context!;
+      const p50 = { ...lifetime.bytes.p50, value };
+      return { ...context!, lifetime: { ...lifetime, bytes: { ...lifetime.bytes, p50 } } };
+    };
+    expect(priorsOfDecisions([withMedian(5)])).toHaveLength(1);
+    // As JSON.parse('1e999') has it.
+    for (const value of [-5, Number.POSITIVE_INFINITY]) {
+      expect(priorsOfDecisions([withMedian(value)])).toEqual([]);
+    }
   });
 
   it('lowers a generation by one where its regions turn out fragmented and lifetimes shorter', () => {
@@ -269,8 +363,56 @@ describe('installing', () => {
     }
   });
 
+  it('leaves nothing reserved where the heap has no room for its generations', () => {
+    const heap = new GenerationalHeap({ maxBytes: 8 * 2 ** 20 });
+    const { committed } = heap.bytes;
+    const full = vi.spyOn(heap, 'newGeneration').mockImplementation(() => {
+      throw new Error('no room');
+    });
+    expect(() => pretenure(heap)).toThrow('no room');
+    full.mockRestore();
+    expect(heap.bytes.committed).toBe(committed);
+    expect(heap.placementPolicy).toBeNull();
+    expect(pretenure(heap).stats.contexts).toBe(0);
+  });
+
+  it('that is undone while a conflict is looked into asks for no keys any more', () => {
+    const { heap, pretenurer } = learningHeap();
+    const program = new Program(heap, [mixed(heap)], 3);
+    for (let cycle = 0; cycle < 64 && !heap.wantsPlacementKey; cycle++) program.run(1);
+    expect(heap.wantsPlacementKey).toBe(true);
+    pretenurer.stop();
+    expect(heap.wantsPlacementKey).toBe(false);
+  });
+
+  it('anew takes no death of a block of before for one of its own', () => {
+    const { heap, pretenurer } = learningHeap();
+    const fill = (site: string): number[] => {
+      runKinds(heap, [kind(heap, site, 1)], 20);
+      return Array.from({ length: 2000 }, () => heap.allocate(100, undefined, heap.site(site)));
+    };
+    const before = fill('a');
+    pretenurer.stop();
+    const next = pretenure(heap);
+    fill('b');
+    const [own] = contextsOf(next, 'b');
+    expect(own!.live.bytes).toBeGreaterThan(100_000);
+    for (const ref of before) heap.free(ref);
+    expect(contextsOf(next, 'b')[0]!.live.bytes).toBe(own!.live.bytes);
+  });
+
   it('refuses wrong options by name', () => {
     const heap = new GenerationalHeap();
+    const prior = { site: 's', features: {}, lifetimeBytes: 5 };
+    for (const priors of [
+      'all',
+      [null],
+      [{ ...prior, lifetimeBytes: Number.NaN }],
+      [{ ...prior, features: { ttl: 3 } }],
+      [prior, { ...prior, site: undefined }],
+    ]) {
+      expect(() => pretenure(heap, { priors: priors as never })).toThrow('pretenure.priors');
+    }
     expect(() => pretenure(heap, { maxContexts: 3 })).toThrow('pretenure.maxContexts');
     expect(() => pretenure(heap, { callerBudget: -1 })).toThrow('pretenure.callerBudget');
     expect(() => pretenure(heap, { asyncScopes: 'yes' as never })).toThrow('pretenure.asyncScopes');
@@ -283,5 +425,19 @@ describe('installing', () => {
     runKinds(heap, kinds, 60);
     expect(pretenurer.contexts().length).toBeLessThanOrEqual(16);
     expect(pretenurer.stats.folded).toBeGreaterThan(0);
+  });
+
+  it('does not give a site up for the sake of contexts of its own for which there is no room', () => {
+    const priors = [{ site: 's', features: { size: '64-127 B' }, lifetimeBytes: 1e5 }];
+    const { heap, pretenurer } = learningHeap({ maxContexts: 16, priors });
+    const others = Array.from({ length: 15 }, (_, i) => kind(heap, `site ${i}`, 8));
+    const program = new Program(heap, others, 3, () => 100);
+    program.run(4);
+    program.kinds = [...others, kind(heap, 's', 8)];
+    program.run(120);
+    const contexts = pretenurer.contexts();
+    expect(contextsOf(pretenurer, 's').map(({ samples }) => samples > 0)).toEqual([true]);
+    // Every row is told: none was lost.
+    expect(pretenurer.stats.contexts).toBe(contexts.length);
   });
 });
