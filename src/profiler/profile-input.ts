@@ -27,7 +27,13 @@ export class DecisionTable {
   readonly #byId: Map<string, StoredDecision> = new Map();
 
   constructor(contexts: Iterable<StoredDecision>) {
-    for (const context of contexts) this.#byId.set(`${context.kind} ${context.id}`, context);
+    for (const context of contexts) {
+      const key = `${context.kind} ${context.id}`;
+      const known = this.#byId.get(key);
+      // Placed contexts of heaps that have one name have one id: the one with most bytes stands.
+      if (known === undefined || known.allocated.bytes < context.allocated.bytes)
+        this.#byId.set(key, context);
+    }
   }
 
   get size(): number {

@@ -11,7 +11,7 @@ import {
 } from '../../src/profiler/index.js';
 import { decisionForHeap } from '../../src/profiler/profile-input.js';
 import { aggregates, context, frame } from '../profiler/aggregates-fixture.js';
-import { contextFixture } from '../report/profile-fixture.js';
+import { contextFixture, profileFixture } from '../report/profile-fixture.js';
 
 const resolver = createFrameResolver({ directory: '/nowhere', mainFile: '/nowhere/app.js' });
 const MAIN = frame('main', 'node:internal/main/run_main_module');
@@ -196,5 +196,22 @@ describe('an earlier run’s decision', () => {
       expect(decisionForHeap(earlier, bytesPerCycle)).toEqual({ generation: 5, class: 'middle' });
     }
     expect(decisionForHeap(earlier, 512).generation).toBe(4);
+  });
+
+  it('is that of most bytes where heaps of one name have a site of one name', () => {
+    const placed = (bytes: number, generation: number): ProfileContext => ({
+      ...contextFixture('f', bytes, 0.9),
+      kind: 'placed',
+      generation,
+      confidence: 0.9,
+    });
+    const [large, small] = [placed(2e6, 9), placed(1e6, 1)];
+    for (const contexts of [
+      [large, small],
+      [small, large],
+    ]) {
+      const kept = decisionsOf(profileFixture({ contexts })).all('placed');
+      expect(kept.map(({ generation }) => generation)).toEqual([9]);
+    }
   });
 });
