@@ -273,6 +273,12 @@ export class ConflictSearch {
 
   readonly #keyed: Set<SiteState> = new Set();
 
+  /** A site gave way to others: nobody need tell keys for its sake. */
+  forget(state: SiteState): void {
+    if (this.#keyed.delete(state))
+      this.#parts.heap.wantsPlacementKey = this.#probed.length > 0 || this.#keyed.size > 0;
+  }
+
   /** Makes one context of a site's groups again. */
   *rejoin(state: SiteState): Steps<void> {
     const { table, heap } = this.#parts;

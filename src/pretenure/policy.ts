@@ -278,6 +278,7 @@ export class LearningPolicy implements PlacementPolicy {
       this.sites[state.site] = undefined;
       this.#bySite[state.site] = 0;
       this.#parts.heap.reconsider(state.site);
+      this.#search.forget(state);
     } else {
       state.groups.splice(state.groups.indexOf(row), 1);
       state.decisions.delete(row);

@@ -427,6 +427,21 @@ describe('installing', () => {
     expect(pretenurer.stats.folded).toBeGreaterThan(0);
   });
 
+  it('asks for no keys any more once the only site told apart by them has given way', () => {
+    const priors = [{ site: 's', features: { key: 'user' }, lifetimeBytes: 1e5 }];
+    const { heap, pretenurer } = learningHeap({ maxContexts: 16, priors });
+    const others = Array.from({ length: 15 }, (_, i) => kind(heap, `site ${i}`, 8));
+    const program = new Program(heap, others, 3, () => 100);
+    program.run(4);
+    program.kinds = [...others, kind(heap, 's', 8)];
+    program.run(2);
+    expect(heap.wantsPlacementKey).toBe(true);
+    program.kinds = [...others, kind(heap, 'next', 8)];
+    program.run(2);
+    expect(contextsOf(pretenurer, 's')).toEqual([]);
+    expect(heap.wantsPlacementKey).toBe(false);
+  });
+
   it('does not give a site up for the sake of contexts of its own for which there is no room', () => {
     const priors = [{ site: 's', features: { size: '64-127 B' }, lifetimeBytes: 1e5 }];
     const { heap, pretenurer } = learningHeap({ maxContexts: 16, priors });
