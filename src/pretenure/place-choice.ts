@@ -24,6 +24,13 @@ const HEAVIER = 2;
 /** Fewer blocks do not tell how far lifetimes lie apart. */
 const LEAST_TOTAL = 96;
 
+/** A context that has a home to itself. */
+interface Tenant {
+  readonly state: SiteState;
+  readonly row: number;
+  readonly births: number;
+}
+
 /** Whether a context's lifetimes lie far apart. */
 export function isWide(table: ContextTable, row: number): boolean {
   const ages = agesOfRow(table, row);
@@ -65,13 +72,13 @@ export class PlaceChoice {
         return ladder.forDecision(decision, before);
       // Groups begin in their site's home.
       const isShared = state.groups.some((other) => other !== row && table.generation[other] === before);
-      const home = (isShared ? this.#homeFor(row) : 0) || before;
+      const home = (isShared ? this.#homeFor(state, row) : 0) || before;
       this.#waitAt(home, row);
       return home;
     }
     // Who had a generation leaves it only once a search has found nothing.
     const isMixed = state.futileProbes > 0 && this.#tailOf(state, row, decision, cycle) > WIDE_TAIL;
-    const home = isMixed ? this.#homeFor(row) : 0;
+    const home = isMixed ? this.#homeFor(state, row) : 0;
     if (home === 0) return ladder.forDecision(decision, before);
     this.#waitAt(home, row);
     return home;
@@ -96,13 +103,12 @@ export class PlaceChoice {
   }
 
   /** A free home, or that of a context with much less born in it; 0 if there is none. */
-  #homeFor(row: number): number {
+  #homeFor(state: SiteState, row: number): number {
     const { table, homes, ladder } = this.#parts;
     const free = homes.lend(table);
     if (free !== 0) return free;
-    const { births } = table.rows;
     const lightest = this.#lightestAtHome();
-    if (lightest === undefined || births[lightest.row]! * HEAVIER > births[row]!) return 0;
+    if (lightest === undefined || lightest.births * HEAVIER > table.rows.births[row]! * state.stride) return 0;
     const home = table.generation[lightest.row]!;
     const decision = lightest.state.decisions.get(lightest.row);
     table.generation[lightest.row] = decision === undefined ? 0 : ladder.forDecision(decision, 0);
@@ -111,10 +117,9 @@ export class PlaceChoice {
   }
 
   /** The context with least born in it of those that have a home to themselves. */
-  #lightestAtHome(): { readonly state: SiteState; readonly row: number } | undefined {
+  #lightestAtHome(): Tenant | undefined {
     const { table, homes } = this.#parts;
-    const { births } = table.rows;
-    let lightest: { readonly state: SiteState; readonly row: number } | undefined;
+    let lightest: Tenant | undefined;
     // Counted once a home: a pass over all contexts for each of them would be quadratic.
     const alone = new Map<number, boolean>();
     for (const state of this.#sites) {
@@ -123,7 +128,8 @@ export class PlaceChoice {
         if (!homes.has(home)) continue;
         if (!alone.has(home)) alone.set(home, table.countIn(home) === 1);
         if (!alone.get(home)) continue;
-        if (lightest === undefined || births[row]! < births[lightest.row]!) lightest = { state: state!, row };
+        const births = table.rows.births[row]! * state!.stride;
+        if (lightest === undefined || births < lightest.births) lightest = { state: state!, row, births };
       }
     }
     return lightest;

@@ -33,9 +33,8 @@ import type { Steps } from './steps.js';
 
 /** In `#bySite`: the features must be looked at. */
 const ASK = -1;
-/** Windows without a change after which a site's tracking rests, and the sampled births of which one is followed then. */
+/** Windows without a change after which a site's tracking rests. */
 const STABLE_WINDOWS = 4;
-const RESTING_STRIDE = 8;
 /** Windows in which all groups of a site have one generation before they are one again. */
 const ALIKE_WINDOWS = 4;
 /** A site is fragmented where so much of what it allocates has to be evacuated. */
@@ -170,8 +169,8 @@ export class LearningPolicy implements PlacementPolicy {
     const { heap, table } = this.#parts;
     const row = this.#rowOf(state, cycle, byteLength, wasAsked);
     if (row === NONE) return 0;
-    if (state.resting && ++state.skipped % RESTING_STRIDE !== 0) return 0;
-    const stride = this.#isProbed(state) ? state.probe!.stride : state.resting ? RESTING_STRIDE : 1;
+    const { stride } = state;
+    if (state.resting && ++state.skipped % stride !== 0) return 0;
     const objects = heap.sampleWeight(byteLength) * stride;
     table.rows.born(row, cycle, byteLength, objects);
     const also = table.also[row]!;
@@ -266,7 +265,7 @@ export class LearningPolicy implements PlacementPolicy {
     for (const state of this.sites) {
       if (state === undefined || state.probe !== null) continue;
       for (const row of state.placing) {
-        const births = table.rows.birthsAt(row, cycle);
+        const births = table.rows.birthsAt(row, cycle) * state.stride;
         if (births >= least || (row === state.base && state.site === forSite)) continue;
         least = births;
         coldest = { state, row };

@@ -14,6 +14,9 @@ export type Verdict =
   /** Nothing that was tried tells them apart. */
   | 'unresolvable';
 
+/** One sampled birth in so many is followed where a site rests. */
+const RESTING_STRIDE = 8;
+
 /** What is known of one allocation site. */
 export class SiteState {
   readonly site: number;
@@ -60,6 +63,12 @@ export class SiteState {
     this.name = name;
     this.base = base;
     this.openedCycle = openedCycle;
+  }
+
+  /** One sampled birth in so many is followed: where births are compared, those of a site at rest stand for more. */
+  get stride(): number {
+    if (this.probe !== null && !this.probe.over) return this.probe.stride;
+    return this.resting ? RESTING_STRIDE : 1;
   }
 
   /** The rows that decide placement. */

@@ -2,6 +2,11 @@ import { describe, expect, it, vi } from 'vitest';
 import { ContextTable, NONE } from '../../src/pretenure/context-table.js';
 import { NO_FEATURES } from '../../src/pretenure/features.js';
 import { Homes } from '../../src/pretenure/homes.js';
+import { GenerationLadder } from '../../src/pretenure/ladder.js';
+import { PlaceChoice } from '../../src/pretenure/place-choice.js';
+import type { PolicyParts } from '../../src/pretenure/policy.js';
+import { SiteState } from '../../src/pretenure/site-state.js';
+import type { Decision } from '../../src/profiler/inference/index.js';
 import { learningHeap } from './helpers.js';
 
 describe('a cookie', () => {
@@ -54,5 +59,37 @@ describe('a home', () => {
     const configure = vi.spyOn(heap, 'configureGeneration');
     expect(homes.lend(table)).toBe(home);
     expect(configure.mock.calls).toEqual([[home, { waitCycles: 0 }]]);
+  });
+
+  it('is not taken from who seems to have less born in it because it rests', () => {
+    const { heap } = learningHeap({}, { regionBytes: 2 ** 19 });
+    const table = new ContextTable(16);
+    const [homes, ladder] = [new Homes(heap), new GenerationLadder(heap)];
+    const open = (site: number, births: number): SiteState => {
+      const state = new SiteState(site, `site ${site}`, table.add(site, NO_FEATURES, 0), 0);
+      for (let i = 0; i < births; i++) table.rows.born(state.base, 0, 64, 1);
+      state.futileProbes = 1;
+      return state;
+    };
+    const [resting, awake] = [open(0, 100), open(1, 300)];
+    const home = homes.lend(table);
+    table.generation[resting.base] = home;
+    // There is but one.
+    expect(homes.lend(table)).toBe(0);
+    const parts = { heap, table, homes, ladder } as unknown as PolicyParts;
+    const places = new PlaceChoice(parts, [resting, awake], () => {});
+    const decision: Decision = {
+      generation: 3,
+      confidence: 0.9,
+      medianCycles: { value: 3, low: 3, high: 3 },
+      conflict: { modes: [], confidence: 0.9 },
+      observed: 300,
+    };
+    resting.resting = true;
+    expect(places.placeFor(awake, awake.base, decision, 100)).toBe(3);
+    expect(table.generation[resting.base]).toBe(home);
+    resting.resting = false;
+    expect(places.placeFor(awake, awake.base, decision, 100)).toBe(home);
+    expect(table.generation[resting.base]).toBe(0);
   });
 });
