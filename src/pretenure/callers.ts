@@ -88,7 +88,7 @@ export class CallerIds {
     this.#wantedFrames = Math.min(frames, CALLER_DEPTH);
     if (!this.#keys.find(this.#wantedFrames + this.#ownFrames + ADDON_FRAMES, this.chain))
       this.#captureByError();
-    if (timed) this.#note((this.#nowMs() - startMs) * 1e6);
+    if (timed) this.#note(Math.max(0, this.#nowMs() - startMs) * 1e6);
   }
 
   /** A time far over the mean is the machine's doing, not the capture's: it counts as three times the mean. */

@@ -385,8 +385,9 @@ export class LearningPolicy implements PlacementPolicy {
     if (conflict && state.verdict === 'none') {
       state.verdict = 'open';
       state.conflictCycle = this.#cycle;
-    } else if (!conflict && (state.verdict === 'open' || state.verdict === 'unresolvable'))
+    } else if (!conflict && (state.verdict === 'open' || state.verdict === 'unresolvable')) {
       state.verdict = 'none';
+    } else if (!suspect && state.verdict === 'dear') state.verdict = 'none';
     if (state.probe !== null) return;
     if (state.features !== NO_FEATURES) {
       yield* this.#rejoinIfAlike(state);

@@ -118,10 +118,9 @@ export class Pretenurer {
     if (this.#stopped) return;
     this.#stopped = true;
     installed.delete(this.heap);
-    if (this.heap.placementPolicy === this.#policy) {
-      this.heap.setPlacementPolicy(null);
-      this.heap.wantsPlacementKey = false;
-    }
+    if (this.heap.placementPolicy === this.#policy) this.heap.setPlacementPolicy(null);
+    // Also where the policy was uninstalled because it threw; another one may want keys.
+    if (this.heap.placementPolicy === null) this.heap.wantsPlacementKey = false;
     this.#sources.ladder.close();
     this.#sources.homes.close();
     this.#unreserve(this.#sources.table);

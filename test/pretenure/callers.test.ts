@@ -87,6 +87,13 @@ describe('callers', () => {
     expect(ids.chain[0]).toBeGreaterThan(0);
   });
 
+  it('never seem to cost less than nothing, though the clock be set back', () => {
+    let now = 0;
+    const ids = new CallerIds(() => (now -= 1000), new StackKeys(CALLER_DEPTH, {}));
+    for (let i = 0; i < 200; i++) capture(ids, i % 2 === 0 ? 1 : CALLER_DEPTH);
+    expect(Math.min(ids.captureNs, ids.probeNs)).toBeGreaterThanOrEqual(0);
+  });
+
   it('leave Error as the program had it, also its own prepareStackTrace', () => {
     const { prepareStackTrace, stackTraceLimit } = Error;
     try {

@@ -175,11 +175,16 @@ describe('a conflict', () => {
   it('is told, and left alone, where capturing callers would take more time than allowed', () => {
     const { heap, pretenurer } = learningHeap({ callerBudget: 0 });
     const site = heap.site('s');
-    new Program(heap, planted(heap, site, 2, [1, 9]), 3).run(80);
+    const kinds = planted(heap, site, 2, [1, 9]);
+    const program = new Program(heap, kinds, 3);
+    program.run(80);
     expect(contextsOf(pretenurer, 's').map(({ verdict }) => verdict)).toEqual(['dear']);
     const { captures } = pretenurer.stats;
     for (let i = 0; i < 1000; i++) heap.free(heap.allocate(64, undefined, site));
     expect(pretenurer.stats.captures - captures).toBeLessThan(100);
+    program.kinds = [{ ...kinds[0]!, life: about(4) }];
+    program.run(160);
+    expect(contextsOf(pretenurer, 's').map(({ verdict }) => verdict)).toEqual(['none']);
   });
 
   it('is not split by data: a key of a thousand values is left out of the search', () => {
