@@ -332,8 +332,16 @@ export class ConflictSearch {
     this.begin(state, heap.cycle, probe.isConflict);
   }
 
-  /** The feature with most values in a probe. */
-  *#busiestOf({ rows, features }: Probe): Steps<number> {
+  /** Leaves out, for good, the feature with most values of those that tell a site's contexts apart: it turned out to be data. */
+  *leaveOut(state: SiteState): Steps<void> {
+    state.outgrown = false;
+    if (state.groups.length === 0) return;
+    state.excluded |= 1 << (yield* this.#busiestOf({ rows: state.groups, features: state.features }));
+    yield* this.rejoin(state);
+  }
+
+  /** The feature with most values among contexts. */
+  *#busiestOf({ rows, features }: Pick<Probe, 'rows' | 'features'>): Steps<number> {
     const { table } = this.#parts;
     let most = 0;
     let busiest = KEY;

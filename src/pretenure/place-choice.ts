@@ -108,7 +108,8 @@ export class PlaceChoice {
     const free = homes.lend(table);
     if (free !== 0) return free;
     const lightest = this.#lightestAtHome();
-    if (lightest === undefined || lightest.births * HEAVIER > table.rows.births[row]! * state.stride) return 0;
+    if (lightest === undefined || lightest.births * HEAVIER > table.rows.births[row]! * state.stride)
+      return 0;
     const home = table.generation[lightest.row]!;
     const decision = lightest.state.decisions.get(lightest.row);
     table.generation[lightest.row] = decision === undefined ? 0 : ladder.forDecision(decision, 0);

@@ -28,6 +28,7 @@ import { isWide, PlaceChoice } from './place-choice.js';
 import { featureValue, generationNumber } from './placed.js';
 import type { Priors } from './priors.js';
 import type { AsyncScopes } from './scopes.js';
+import { MOST_GROUPS } from './separate.js';
 import { SiteState } from './site-state.js';
 import type { Steps } from './steps.js';
 
@@ -195,6 +196,10 @@ export class LearningPolicy implements PlacementPolicy {
     if (state.features === NO_FEATURES) return state.base;
     if (!wasAsked) return NONE;
     if (this.#askedRow !== NONE) return this.#askedRow;
+    if (state.groups.length >= MOST_GROUPS) {
+      state.outgrown = true;
+      return NONE;
+    }
     this.#look(state.features, byteLength, this.#askedTtlMs);
     const row = this.#add(state.site, state.features, cycle);
     if (row !== NONE) {
@@ -389,11 +394,12 @@ export class LearningPolicy implements PlacementPolicy {
       state.verdict = 'none';
     } else if (!suspect && state.verdict === 'dear') state.verdict = 'none';
     if (state.probe !== null) return;
+    if (state.outgrown) yield* this.#search.leaveOut(state);
     if (state.features !== NO_FEATURES) {
       yield* this.#rejoinIfAlike(state);
       yield* this.#search.watchCosts(state);
     }
-    if (suspect && this.#cycle >= state.nextProbeCycle) {
+    if (suspect && this.#cycle >= state.nextProbeCycle && this.sites[state.site] === state) {
       this.#search.begin(state, this.#cycle, conflict);
       state.resting = false;
     }

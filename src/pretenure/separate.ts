@@ -13,7 +13,7 @@ const LEAST_SPREAD_GAIN = 0.15;
 /** A cheaper set is taken if it explains this part of what the best one does. */
 const NEARLY_AS_GOOD = 0.9;
 /** More values than that of one feature are data, not code: it is not split by. */
-const MOST_GROUPS = 64;
+export const MOST_GROUPS = 64;
 
 export interface Separation {
   readonly features: FeatureSet;

@@ -36,6 +36,8 @@ export class SiteState {
   probe: Probe | null = null;
   /** The features that would resolve the conflict, were they not too dear. */
   dearFeatures: FeatureSet = NO_FEATURES;
+  /** More values of its features came than code has, after it was told apart by them. */
+  outgrown: boolean = false;
   /** Features with more values than code has: data. */
   excluded: FeatureSet = NO_FEATURES;
   futileProbes: number = 0;

@@ -228,11 +228,37 @@ describe('a conflict', () => {
       expect(busy!.live.bytes).toBeGreaterThan(busy!.allocated.bytes / 100);
       const other = heap.site('other');
       program.kinds = [{ allocate: (n) => heap.allocate(n, undefined, other), life: about(1), weight: 1 }];
-      program.run(125);
+      program.run(132);
       const [over] = contextsOf(pretenurer, 's');
       expect(over!.live.bytes / over!.allocated.bytes).toBeLessThan(1e-6);
     });
   }
+
+  it('is told apart by something else once what tells it apart has grown to more values than code has', () => {
+    const { heap, pretenurer } = learningHeap({ maxContexts: 400 });
+    const callers = plantedCallers(heap, heap.site('s'), 1);
+    let values = 1;
+    let turn = 0;
+    const kinds = [2, 9].map((cycles, i) => ({
+      allocate: (n: number) => {
+        heap.placementKey = 1 + i + 2 * (turn++ % values);
+        return callers[i]!(n);
+      },
+      life: about(cycles),
+      weight: 1,
+    }));
+    const program = new Program(heap, kinds, 3, () => 100);
+    program.run(80);
+    expect(Object.keys(contextsOf(pretenurer, 's')[0]!.features)).toEqual(['key']);
+    values = 100;
+    let most = 0;
+    program.run(144, () => {
+      most = Math.max(most, pretenurer.stats.contexts);
+    });
+    expect(most).toBeLessThan(100);
+    expectResolved(generationsOf(pretenurer, 's'), [2, 9]);
+    expect(Object.keys(contextsOf(pretenurer, 's')[0]!.features)).toEqual(['caller1']);
+  });
 
   it('is still resolved by callers after a time in which other sites had all the room', () => {
     const { heap, pretenurer } = learningHeap({ maxContexts: 16 });

@@ -259,8 +259,7 @@ describe('a learning placement policy', () => {
     for (const priors of handedOn(first.pretenurer.contexts())) {
       const { heap, pretenurer } = learningHeap({ priors });
       runKinds(heap, [mixed(heap), kind(heap, 'a', 3)], 1);
-      const of = (site: string): number =>
-        heap.generationOf(heap.allocate(64, undefined, heap.site(site)));
+      const of = (site: string): number => heap.generationOf(heap.allocate(64, undefined, heap.site(site)));
       expect(of('mixed')).toBeGreaterThan(15);
       expect(of('a')).toBe(3);
       expect(contextsOf(pretenurer, 'mixed')[0]!.atHome).toBe(true);
