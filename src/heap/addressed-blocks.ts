@@ -61,9 +61,15 @@ export abstract class AddressedBlocks {
     return id as OwnerId;
   }
 
-  /** Ends an owner, which must have freed its blocks. */
+  /** Ends an owner, which must have freed its blocks. Of what was released it is told now, since others may get its number. */
   unregisterOwner(owner: OwnerId): void {
-    this.#core.owners[owner] = undefined;
+    const { owners, space, sweeper, pauses } = this.#core;
+    if (space.condemnedCount !== 0 && owners[owner]?.released !== undefined) {
+      const startMs = pauses.start();
+      sweeper.tellOwners();
+      pauses.record('release', startMs);
+    }
+    owners[owner] = undefined;
   }
 
   /** Frees an owned block. The address must be right: nothing but debug mode checks it. */

@@ -1,7 +1,7 @@
 import { channels } from './channels.js';
 import type { HeapCore } from './core.js';
 import { OWNER_SHIFT, siteIn } from './layout.js';
-import { FRAGMENTED, FREE, HAS_OWNED, NONE, PIN_MASK, SETTLED, SOURCE } from './region-space.js';
+import { FRAGMENTED, FREE, HAS_OWNED, NONE, PIN_MASK, RETIRED, SETTLED, SOURCE } from './region-space.js';
 import type { Address, Ref, SiteId } from './types.js';
 
 /** Most units of work (copied, or four a block walked) between two looks at the clock. */
@@ -149,10 +149,9 @@ export class Evacuator {
   evacuateRegion(region: number): boolean {
     const { space } = this.#core;
     if (this.isCopying) return false;
-    if (this.#resume()) {
-      if (!this.#copyUntil(Number.POSITIVE_INFINITY)) return false;
-      if (space.state[region] === FREE) return true;
-    }
+    if (this.#resume() && !this.#copyUntil(Number.POSITIVE_INFINITY)) return false;
+    // It was the one half evacuated; it may be in use again.
+    if (space.state[region] !== RETIRED && space.state[region] !== FRAGMENTED) return true;
     if ((space.pins[region]! & PIN_MASK) !== 0) return false;
     if (space.state[region] !== FRAGMENTED) this.candidates++;
     space.state[region] = FRAGMENTED;

@@ -117,7 +117,7 @@ export abstract class RegionHeap extends BlockHeap {
    * Registers a hook that is called when the budget is used up, before regions are evacuated for want of room
    * and before `HeapFullError`: it frees or releases what it can spare, of the `askedBytes` of the call that needs room. It
    * may call the heap; calls from within hooks call no hook. An error it throws goes through that call. Not called for what
-   * even an empty heap could not give.
+   * even an empty heap could not give, nor for what an owner reserves while it is told of its blocks.
    *
    * @returns a function that takes the hook off.
    */

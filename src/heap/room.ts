@@ -155,7 +155,10 @@ export class Room {
    */
   #makeRoom(enough: () => boolean, grow: () => boolean, evacuate: () => void, askedBytes: number): boolean {
     if (enough()) return true;
-    const { pauses, spareArrays } = this.#core;
+    const { pauses, spareArrays, evacuator, sweeper } = this.#core;
+    // An owner asks who is told of its blocks, maybe in the midst of a call that has made sure of room for its own:
+    // neither what is half moved or swept may change for that, nor an allocation region.
+    if (evacuator.isCopying || sweeper.isTelling) return spareArrays.drop() > 0 && enough();
     if (this.#sweepTill(enough)) return true;
     if (grow() && enough()) return true;
     if (spareArrays.drop() > 0 && (enough() || (grow() && enough()))) return true;

@@ -22,6 +22,8 @@ export class Sweeper {
   #cursorRegion: number = NONE;
   /** Refs of a slice that are to be given back. */
   readonly #refs: Int32Array = new Int32Array(BLOCKS_PER_LOOK);
+  /** An owner that asks for room while it is told must not have what is half swept swept, and freed, a second time. */
+  isTelling: boolean = false;
 
   constructor(core: HeapCore) {
     this.#core = core;
@@ -113,7 +115,14 @@ export class Sweeper {
     const { memory } = this.#core;
     const i32 = memory.i32[address >>> memory.slabShift]!;
     const at = (address & memory.slabMask) << memory.wordShift;
-    if (i32[at] !== 0) this.#endBlock(address, i32, at);
+    if (i32[at] === 0) return;
+    const wasTelling = this.isTelling;
+    this.isTelling = true;
+    try {
+      this.#endBlock(address, i32, at);
+    } finally {
+      this.isTelling = wasTelling;
+    }
   }
 
   unlink(region: number): void {
@@ -123,19 +132,30 @@ export class Sweeper {
     this.#core.space.condemnedCount--;
   }
 
-  /** Sweeps the oldest condemned region to its end. @returns false if there was none. */
+  /** Sweeps the oldest condemned region to its end. @returns false if there was none, or an owner asks who is being told. */
   sweepRegion(): boolean {
     const region = this.#head[0]!;
-    if (region === NONE) return false;
+    if (region === NONE || this.isTelling) return false;
     this.#sweep(region, Number.POSITIVE_INFINITY);
     return true;
   }
 
   /** Sweeps until `deadlineMs`, or until about `units` are swept; at least one slice. */
   sweepUntil(deadlineMs: number, units: number): void {
+    if (this.isTelling) return;
     for (let left = units; left > 0 && this.#head[0] !== NONE; ) {
       left -= this.#sweep(this.#head[0]!, BLOCKS_PER_LOOK);
       if (this.#core.clock.nowMs() >= deadlineMs) return;
+    }
+  }
+
+  /** Sweeps the regions of whose blocks owners are still to be told: before one of them goes, and its number to another. */
+  tellOwners(): void {
+    const { space } = this.#core;
+    for (let r = this.#head[0]!; r !== NONE && !this.isTelling; ) {
+      const next = space.next[r]!;
+      if ((space.pins[r]! & (HAS_OWNED | UNTOLD)) === HAS_OWNED) this.#sweep(r, Number.POSITIVE_INFINITY);
+      r = next;
     }
   }
 
@@ -145,6 +165,16 @@ export class Sweeper {
    * @returns the units gone over.
    */
   #sweep(region: number, blocks: number): number {
+    const wasTelling = this.isTelling;
+    this.isTelling = true;
+    try {
+      return this.#sweepOn(region, blocks);
+    } finally {
+      this.isTelling = wasTelling;
+    }
+  }
+
+  #sweepOn(region: number, blocks: number): number {
     const core = this.#core;
     const { space } = core;
     const start = region << space.regionShift;

@@ -39,7 +39,8 @@ export type OwnerId = Brand<number, 'OwnerId'>;
 /**
  * Someone who keeps raw addresses in its own index (the cache, a hash map) and is told when blocks move, so
  * that its blocks need no handle. Callbacks run inside `allocate`, `step`, `collectGeneration` or
- * `releaseGeneration`; they must not call the heap, but to read it, `reserve` and `release`. What they throw goes through
+ * `releaseGeneration`; they must not call the heap, but to read it, `reserve` and `release`. Nothing is moved, swept or
+ * asked of a pressure hook for what they reserve: it is there, or HeapFullError is thrown. What they throw goes through
  * that call.
  */
 export interface BlockOwner {

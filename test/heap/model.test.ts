@@ -34,6 +34,7 @@ describe('the heap against a plain model', () => {
   it('agrees after every step, on any geometry', () => {
     let full = 0;
     let moves = 0;
+    let hooked = 0;
     fc.assert(
       fc.property(geometry, fc.integer(), fc.integer({ min: 1, max: 1500 }), (options, seed, steps) => {
         // The heap draws its samples from a seed too: a failure must repeat itself.
@@ -46,11 +47,13 @@ describe('the heap against a plain model', () => {
         model.drain();
         full += model.full;
         moves += model.moves;
+        hooked += model.hooked;
       }),
       { numRuns: Number(process.env.ROLP_TEST_RUNS ?? 200), seed: Number(process.env.ROLP_TEST_SEED ?? 3) },
     );
     // The walk must have met what it is there for.
     expect(full).toBeGreaterThan(0);
     expect(moves).toBeGreaterThan(0);
+    expect(hooked).toBeGreaterThan(0);
   }, 300_000);
 });

@@ -33,6 +33,8 @@ export class HeapModel {
   #nextId: number = 1;
   full: number = 0;
   moves: number = 0;
+  /** Steps taken by a pressure hook, within another one. */
+  hooked: number = 0;
   #reserved: number = 0;
   #unheld: number = 0;
   #mostUsed: number = 0;
@@ -55,9 +57,11 @@ export class HeapModel {
         if (this.owned.has(to)) throw new Error(`moved: ${to} is taken`);
         this.owned.set(to, block);
         this.moves++;
+        this.#askForTables();
       },
       released: (address) => {
         if (!this.owned.delete(address)) throw new Error(`released: nothing was at ${address}`);
+        this.#askForTables();
       },
       relocate: (address) => {
         const dice = this.#random();
@@ -70,12 +74,31 @@ export class HeapModel {
     };
   }
 
+  /** What an owner's table does that grows, or comes and goes, as its blocks do. */
+  #askForTables(): void {
+    const bytes = 2 * this.heap.regionBytes;
+    try {
+      this.heap.reserve(bytes);
+    } catch (error) {
+      if (error instanceof HeapFullError) return;
+      throw error;
+    }
+    this.heap.release(bytes);
+  }
+
   #pick<T>(from: readonly T[]): T {
     return from[Math.floor(this.#random() * from.length)]!;
   }
 
   #evict(): void {
-    if (this.#random() < 0.5) return;
+    const dice = this.#random();
+    if (dice < 0.4) return;
+    // A hook may call the heap in any way.
+    if (dice < 0.6) {
+      this.hooked++;
+      this.step();
+      return;
+    }
     const address = this.owned.keys().next().value;
     if (address !== undefined) this.#freeOwned(address);
   }
@@ -118,11 +141,16 @@ export class HeapModel {
     else this.#checkAll();
   }
 
-  /** Allocations that fail must leave everything as it was. */
-  #attempt<T>(act: () => T): T | undefined {
+  /**
+   * Allocations that fail must leave everything as it was.
+   *
+   * @param generation of the block: one that a hook has released while room was made for it takes none.
+   */
+  #attempt<T>(act: () => T, generation: number = 1): T | undefined {
     try {
       return act();
     } catch (error) {
+      if (error instanceof RangeError && !this.#generations.includes(generation)) return undefined;
       if (!(error instanceof HeapFullError)) throw error;
       if (error.max !== this.heap.maxBytes || error.used > error.max) throw error;
       this.full++;
@@ -134,7 +162,7 @@ export class HeapModel {
     const generation = this.#random() < 0.7 ? this.#pick(this.#generations) : undefined;
     const site = this.#pick(this.#sites);
     const byteLength = this.#length();
-    const ref = this.#attempt(() => this.heap.allocate(byteLength, generation, site));
+    const ref = this.#attempt(() => this.heap.allocate(byteLength, generation, site), generation);
     if (ref === undefined) return;
     if (this.blocks.has(ref)) throw new Error(`ref ${ref} is given out twice`);
     const id = this.#nextId++;
@@ -146,13 +174,14 @@ export class HeapModel {
 
   #allocateOwned(): void {
     const byteLength = this.#length();
-    const mark = this.#nextId & 0xffff;
+    const id = this.#nextId++;
+    const mark = id & 0xffff;
     const generation = this.#pick(this.#generations);
-    const address = this.#attempt(() =>
-      this.heap.allocateOwned(this.#owner, byteLength, generation, 0, mark),
+    const address = this.#attempt(
+      () => this.heap.allocateOwned(this.#owner, byteLength, generation, 0, mark),
+      generation,
     );
     if (address === undefined) return;
-    const id = this.#nextId++;
     this.#fill(this.heap.viewAt(address), id);
     if (this.owned.has(address)) throw new Error(`address ${address} is given out twice`);
     this.owned.set(address, { id, byteLength, site: 0, generation });
@@ -277,8 +306,9 @@ export class HeapModel {
     const held = Math.floor(this.#random() * bytes);
     this.#attempt(() => {
       this.heap.reserve(bytes, held);
-      this.#reserved = bytes;
-      this.#unheld = bytes - held;
+      // Beside what a hook may have reserved meanwhile.
+      this.#reserved += bytes;
+      this.#unheld += bytes - held;
     });
   }
 
