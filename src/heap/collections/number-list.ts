@@ -29,8 +29,11 @@ const BLOCKS_A_REGION = 32;
 /** Smaller blocks are not worth their handle, but in regions that hold less than four of them. */
 const LEAST_BLOCK_BYTES = 1024;
 
+/** Indices are shifted and masked as integers of 32 bits. */
+const MOST_ELEMENTS: number = 2 ** 32;
+
 /**
- * A growable list of u32, refs or doubles in blocks of the heap: the first doubles until it has a 32nd of a
+ * A growable list of up to 2^32 u32, refs or doubles in blocks of the heap: the first doubles until it has a 32nd of a
  * region, then blocks of that size are added, so growing copies at most that much. It lies in a
  * generation, and after that is released its elements are gone (StaleRefError).
  */
@@ -44,6 +47,8 @@ export class NumberList {
   readonly #blockShift: number;
   readonly #blockElements: number;
   readonly #blocks: Ref[] = [];
+  /** For tests, which cannot push that many. */
+  protected readonly mostElements: number = MOST_ELEMENTS;
   #length: number = 0;
   #capacity: number = 0;
 
@@ -67,9 +72,13 @@ export class NumberList {
     return this.#length;
   }
 
-  /** The element at `index`. @throws RangeError past the end; StaleRefError if its generation was released. */
+  /**
+   * The element at `index`.
+   *
+   * @throws RangeError past the end; TypeError for what is no integer; StaleRefError if its generation was released.
+   */
   get(index: number): number {
-    if (!(index >= 0 && index < this.#length)) throw this.#outside(index);
+    if (index >>> 0 !== index || index >= this.#length) throw this.#outside(index);
     const { memory } = this.heap;
     const address = this.#blockOf(index);
     const at = this.#elementAt(address, index);
@@ -77,14 +86,14 @@ export class NumberList {
     return this.#elementShift === 3 ? memory.f64[slab]![at]! : memory.u32[slab]![at]!;
   }
 
-  /** @throws RangeError past the end; TypeError for a value the list does not hold. */
+  /** @throws RangeError past the end; TypeError for what is no integer, or a value the list does not hold. */
   set(index: number, value: number): void {
-    if (!(index >= 0 && index < this.#length)) throw this.#outside(index);
+    if (index >>> 0 !== index || index >= this.#length) throw this.#outside(index);
     if (!holds(this.values, value)) throw wrongNumber('NumberList: a value', this.values, value);
     this.#write(index, value);
   }
 
-  /** Appends. @returns the new length. @throws HeapFullError with the list as it was; TypeError. */
+  /** Appends. @returns the new length. @throws HeapFullError with the list as it was; TypeError; RangeError past 2^32 elements. */
   push(value: number): number {
     if (!holds(this.values, value)) throw wrongNumber('NumberList: a value', this.values, value);
     while (this.#length === this.#capacity) this.#grow();
@@ -105,8 +114,8 @@ export class NumberList {
     this.#length = checkInteger('NumberList.length', length, 0, this.#length);
     const keep = Math.max(1, Math.ceil(length / this.#blockElements)) + 1;
     while (this.#blocks.length > keep) {
-      this.heap.free(this.#blocks.pop()!);
       this.#capacity -= this.#blockElements;
+      this.heap.free(this.#blocks.pop()!);
     }
   }
 
@@ -133,23 +142,49 @@ export class NumberList {
   }
 
   #grow(): void {
-    const { heap } = this;
     const first = this.#blocks[0];
     const whole = this.#blockElements;
-    if (first === undefined) {
-      const elements = Math.min(whole, FIRST_BYTES >>> this.#elementShift);
-      this.#append(elements);
-    } else if (this.#capacity < whole) {
-      const elements = this.#capacity * 2;
-      heap.resize(first, elements << this.#elementShift);
-      this.#capacity = elements;
-    } else this.#append(whole);
+    if (this.#capacity >= this.mostElements) {
+      throw new RangeError(`NumberList: a list has at most ${this.mostElements} elements`);
+    }
+    if (first === undefined) this.#append(Math.min(whole, FIRST_BYTES >>> this.#elementShift));
+    else if (this.#capacity < whole) this.#enlarge(first);
+    else this.#append(whole);
   }
 
   #append(elements: number): void {
-    const ref = this.heap.allocate(elements << this.#elementShift, this.#generation, this.#site);
-    this.#blocks.push(ref);
+    const block = this.#newBlock(elements, this.#generation, this.#site);
+    if (block === undefined) return;
+    this.#blocks.push(block);
     this.#capacity += elements;
+  }
+
+  /** Puts a block of twice its length in the place of the first, which is the only one, in the generation where that lies. */
+  #enlarge(first: Ref): void {
+    const { heap } = this;
+    const elements = this.#capacity * 2;
+    const block = this.#newBlock(elements, heap.generationOf(first), heap.siteOf(first));
+    if (block === undefined) return;
+    const old = this.#blocks[0]!;
+    try {
+      heap.view(block).set(heap.view(old));
+    } catch (error) {
+      // A pressure hook has released its generation.
+      heap.free(block);
+      throw error;
+    }
+    this.#blocks[0] = block;
+    this.#capacity = elements;
+    heap.free(old);
+  }
+
+  /** undefined if a pressure hook has grown or shrunk this list while room was made: `push` then looks again. */
+  #newBlock(elements: number, generation: number | undefined, site: SiteId): Ref | undefined {
+    const capacity = this.#capacity;
+    const block = this.heap.allocate(elements << this.#elementShift, generation, site);
+    if (this.#capacity === capacity) return block;
+    this.heap.free(block);
+    return undefined;
   }
 
   #write(index: number, value: number): void {
@@ -170,7 +205,10 @@ export class NumberList {
     return (this.heap.payloadAt(address) >>> this.#elementShift) + inBlock;
   }
 
-  #outside(index: number): RangeError {
+  #outside(index: number): Error {
+    if (!Number.isInteger(index)) {
+      return new TypeError(`NumberList: an index must be an integer, got ${String(index)}`);
+    }
     return new RangeError(`NumberList: index ${index} is outside of a list of ${this.#length}`);
   }
 }
