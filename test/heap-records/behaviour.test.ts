@@ -195,6 +195,36 @@ for (const compile of [true, false]) {
       expect(pool.read(copy)).toEqual(pool.read(ref));
     });
 
+    it('takes Buffers over bytes that lie on the heap itself, and refuses a DataView', () => {
+      const heap = new GenerationalHeap({ maxBytes: 1 << 20, regionBytes: 1024, debug: true });
+      const pool = new Pool(defineRecord({ blob: 'bytes', list: 'bytes[]' }, 'B'), { heap, compile });
+      const blob = Uint8Array.from({ length: 100 }, (_, i) => i);
+      const ref = pool.create({ blob, list: [] });
+      const lent = pool.bytes(ref, 'blob')!;
+      const buffer = Buffer.from(lent.buffer, lent.byteOffset, lent.length);
+      // The record grows, and leaves the place where the bytes are.
+      pool.update(ref, { list: [buffer, buffer.subarray(40)] });
+      expect(pool.read(ref)).toEqual({ blob, list: [blob, blob.subarray(40)] });
+      const view = new DataView(lent.buffer, lent.byteOffset, lent.length);
+      expect(() => pool.update(ref, { blob: view as never })).toThrow('B.blob must be a Uint8Array');
+    });
+
+    it('reads nothing through a cursor kept of a nested record, where that is null', () => {
+      const Nested = { tags: 'string[]', raw: 'bytes[]', ids: 'u32[]', name: 'string' } as const;
+      const pool = new Pool(defineRecord({ at: nullable(Nested), behind: 'string' }), {
+        heap: new GenerationalHeap({ maxBytes: 1 << 20 }),
+        compile,
+      });
+      const at = { tags: ['a'], raw: [new Uint8Array(3)], ids: [7], name: 'x' };
+      const cursor = pool.view(pool.create({ at, behind: '' }));
+      const nested = cursor.at!;
+      expect([nested.tags, nested.raw, nested.ids, nested.name]).toEqual(Object.values(at));
+      // What lies where their lists would: one element, of one byte.
+      cursor.$at(pool.create({ behind: '\x01\0\0\0\x04\0\0\0z' }));
+      expect(cursor.at).toBe(null);
+      expect([nested.tags, nested.raw, nested.ids, nested.name]).toEqual([[], [], [], '']);
+    });
+
     it('wants a whole nested record where there was none', () => {
       const pool = new Pool(defineRecord({ at: nullable({ x: 'f64', y: 'f64' }) }, 'P'), {
         heap: new GenerationalHeap({ maxBytes: 1 << 20 }),
@@ -259,6 +289,41 @@ describe('maps', () => {
     heap.verify();
     map[Symbol.dispose]();
     expect(heap.bytes.live).toBe(0);
+  });
+
+  it('that a pressure hook disposes of, while room is made for an entry, take none', () => {
+    const heap = new GenerationalHeap({ maxBytes: 1 << 17, regionBytes: 1024, debug: true, sampleBytes: 0 });
+    const generation = heap.newGeneration();
+    const map = createMap(heap, { keys: 'string', values: 'u32', generation });
+    map.set('first', 1);
+    for (let bytes = heap.regions.roomIn(generation); bytes > 0; bytes = heap.regions.roomIn(generation)) {
+      heap.allocate(Math.min(bytes, 400) - 8, generation);
+    }
+    const others: Ref[] = [];
+    expect(() => {
+      for (;;) others.push(heap.allocate(100, 1));
+    }).toThrow('the heap is full');
+    const off = heap.onPressure(() => {
+      off();
+      for (const other of others) heap.free(other);
+      map[Symbol.dispose]();
+    });
+    expect(() => map.set('second', 2)).toThrow('the map was disposed of');
+    expect(map.size).toBe(0);
+    expect(map.has('second')).toBe(false);
+    // Each block that lives has an owner.
+    heap.verify();
+  });
+
+  it('that find no number left for an owner keep nothing of the budget', () => {
+    const heap = new GenerationalHeap({ maxBytes: 1 << 19 });
+    const none = (): never => {
+      throw new RangeError('a heap has at most 32767 owners');
+    };
+    Object.defineProperty(heap, 'registerOwner', { value: none });
+    expect(() => createMap(heap, { keys: 'string', values: 'u32' })).toThrow('at most 32767 owners');
+    // All that is reserved could be released.
+    expect(() => heap.release(1)).toThrow(RangeError);
   });
 
   for (const keys of ['string', 'bytes', 'number'] as const) {

@@ -21,6 +21,7 @@ function fullHeap(): {
   pool: Pool<typeof Pair.schema>;
   others: Ref[];
   generation: Generation;
+  reserved: number;
 } {
   const heap = new GenerationalHeap({ maxBytes: 2 ** 20, regionBytes: 4096, debug: true, sampleBytes: 0 });
   const generation = heap.newGeneration();
@@ -34,9 +35,10 @@ function fullHeap(): {
   } catch (error) {
     if (!(error instanceof HeapFullError)) throw error;
   }
-  heap.reserve(heap.maxBytes - heap.committedBytes);
+  const reserved = heap.maxBytes - heap.committedBytes;
+  heap.reserve(reserved);
   for (let i = 0; i < 10; i++) heap.free(others.pop()!);
-  return { heap, pool, others, generation };
+  return { heap, pool, others, generation, reserved };
 }
 
 describe('a pressure hook that is asked for room for a pool', () => {
@@ -69,6 +71,35 @@ describe('a pressure hook that is asked for room for a pool', () => {
     expect(pool.size).toBe(0);
     pool.create({ a: 5, b: 6 });
     expect(pool.size).toBe(1);
+    heap.verify();
+  });
+
+  it('and disposes of the pool has that call refused, and keeps nothing of it', () => {
+    const { heap, pool, others, reserved } = fullHeap();
+    const off = heap.onPressure(() => {
+      off();
+      for (const other of others) heap.free(other);
+      pool[Symbol.dispose]();
+    });
+    expect(() => pool.create({ a: 3, b: 4 })).toThrow('the pool was disposed of');
+    expect(heap.stats().refs.live).toBe(2);
+    expect(() => heap.release(reserved + 1)).toThrow(RangeError);
+    heap.verify();
+  });
+
+  it('and lengthens the record that is being copied has all of it copied', () => {
+    const heap = new GenerationalHeap({ maxBytes: 2 ** 20, maxRefs: 16, debug: true });
+    const pool = new Pool(defineRecord({ text: 'string' }), { heap });
+    const refs = Array.from({ length: 15 }, () => pool.create({ text: 'short' }));
+    const text = 'long '.repeat(50);
+    const off = heap.onPressure(() => {
+      off();
+      pool.free(refs[4]!);
+      pool.update(refs[3]!, { text });
+    });
+    expect(pool.read(pool.copy(refs[3]!))).toEqual({ text });
+    expect(pool.size).toBe(15);
+    expect(heap.stats().refs.live).toBe(15);
     heap.verify();
   });
 

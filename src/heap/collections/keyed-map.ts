@@ -63,7 +63,7 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
   #asked: Address | typeof NOT_FOUND = NOT_FOUND;
   readonly #doomed: Set<Address> = new Set();
 
-  /** @throws TypeError naming the option; HeapFullError. */
+  /** @throws TypeError naming the option; HeapFullError; RangeError past 32767 maps and other owners. */
   constructor(heap: GenerationalHeap, options: KeyedMapOptions) {
     checkCollection('HeapMap', heap, options, NAMES);
     this.#site = siteOf(heap, options, 'map');
@@ -77,7 +77,12 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     this.#key = new KeyScratch(((options.random ?? mathRandom)() * 2 ** 32) | 0);
     this.#metaWord = HEADER_WORDS + (this.#isDouble ? 2 : 1);
     this.#index = new EntryIndex(heap, this.#key, this.#metaWord);
-    this.#owner = heap.registerOwner(this);
+    try {
+      this.#owner = heap.registerOwner(this);
+    } catch (error) {
+      this.#index.close();
+      throw error;
+    }
   }
 
   /** Entries. The first call after a release of a generation with entries costs a walk over those. */
@@ -115,8 +120,8 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     this.#index.makeRoom(scratch.hash);
     const bytes = (this.#metaWord - HEADER_WORDS + 1) * 4 + ((scratch.byteLength + 3) & ~3);
     const address = this.heap.allocateOwned(this.#owner, bytes, this.#generation, this.#site);
-    if (scratch.uses !== uses) {
-      // A pressure hook has used this map while room was made; it may even have set this key.
+    if (scratch.uses !== uses || this.#isClosed) {
+      // A pressure hook has used this map while room was made; it may even have set this key, or disposed of the map.
       this.#writeEmptyKey(address);
       this.heap.freeOwned(address);
       this.set(key, value);

@@ -133,7 +133,8 @@ export type CursorFields<S> = {
  * Members of fixed width read and write in place and allocate nothing, with one exception that is V8's: a call
  * that it does not inline can only return a double, or an integer of 2^31 and more, in a box. It inlines the getters
  * in code that it has optimized; `$load` never boxes. Strings, bytes and arrays come back as copies. A
- * nested record's cursor belongs to this one and goes where it goes.
+ * nested record's cursor belongs to this one and goes where it goes: to a record where it is null, too, whose members then
+ * read as 0, '' and [], and what is set there is lost. Ask the record's own cursor for it, which says null.
  */
 export type Cursor<S extends Schema> = CursorFields<S> & {
   /** The record where the cursor stands. */

@@ -11,6 +11,7 @@ export class LiveSlots {
   readonly #chunkShift: number;
   readonly #chunks: (Int32Array | undefined)[] = [];
   count: number = 0;
+  #isClosed: boolean = false;
 
   constructor(heap: GenerationalHeap) {
     this.#heap = heap;
@@ -21,7 +22,7 @@ export class LiveSlots {
 
   /**
    * @throws HeapFullError if a further chunk does not fit the heap's budget; StaleRefError if a pressure hook released the
-   *   record's generation meanwhile.
+   *   record's generation meanwhile; Error if one disposed of the pool.
    */
   add(ref: Ref): void {
     const slot = ref & this.#slotMask;
@@ -37,6 +38,10 @@ export class LiveSlots {
     const bytes = 4 * Math.ceil(this.#chunkSlots / 32);
     const index = slot >>> this.#chunkShift;
     this.#heap.reserve(bytes);
+    if (this.#isClosed) {
+      this.#heap.release(bytes);
+      throw new Error('the pool was disposed of while room was made for a record');
+    }
     let chunk = this.#chunks[index];
     if (chunk === undefined) {
       chunk = new Int32Array(bytes >>> 2);
@@ -80,6 +85,7 @@ export class LiveSlots {
 
   /** Gives the chunks' bytes back. */
   close(): void {
+    this.#isClosed = true;
     for (const chunk of this.#chunks) if (chunk !== undefined) this.#heap.release(chunk.byteLength);
     this.#chunks.length = 0;
     this.count = 0;

@@ -14,13 +14,18 @@ import { measureText, readText, writeText } from './text.js';
 /** A part's longest byte length: 30 bits of it are stored. */
 export const MAX_PART_BYTES: number = 2 ** 30 - 1;
 
+/** Of any typed array. A Buffer's own `slice` is a window onto the same bytes. */
+const { slice } = Uint8Array.prototype;
+
 /**
  * `value`, or a copy if its bytes lie on this heap: making room for the record may move or reuse them before
  * they are read.
  */
 export function detached(memory: SlabMemory, value: unknown): unknown {
   if (ArrayBuffer.isView(value)) {
-    return liesOn(memory, value) ? (value as Uint8Array).slice() : value;
+    // A DataView is refused where it is measured.
+    const isLent = !(value instanceof DataView) && liesOn(memory, value);
+    return isLent ? slice.call(value as Uint8Array) : value;
   }
   if (Array.isArray(value) && ArrayBuffer.isView(value[0])) {
     return value.map((element) => detached(memory, element));
@@ -149,7 +154,8 @@ export function readPart(
   if (field.kind === 'string') return readText(u8, at, bytes, measure & 3);
   if (field.kind === 'bytes') return copyOf(u8, at, bytes);
   if (field.type === 'string' || field.type === 'bytes') {
-    return readList(u8, memory.u32[slab]!, at, field.type === 'string');
+    // An empty list has its count, too. One in a nested record that is null has nothing, read through a cursor kept of it.
+    return bytes === 0 ? [] : readList(u8, memory.u32[slab]!, at, field.type === 'string');
   }
   const size = sizeOf(field.type);
   const elements: unknown[] = [];

@@ -178,6 +178,11 @@ export class Pool<S extends Schema> {
     target.ref = 0 as Ref;
     // Only now: placing may have moved it.
     const source = this.#sourceOf(ref, copied);
+    if (heap.byteLengthAt(source) !== bytes) {
+      // A pressure hook has made it longer.
+      this.#dropCopy(copied);
+      return this.copy(ref, from);
+    }
     const own = heap.memory.i32[target.slab]!;
     const theirs = heap.memory.i32[source >>> heap.memory.slabShift]!;
     const to = target.at >>> 2;
@@ -193,10 +198,15 @@ export class Pool<S extends Schema> {
     try {
       return this.heap.addressOf(ref);
     } catch (error) {
-      this.heap.free(copied);
-      this.#live.delete(copied);
+      this.#dropCopy(copied);
       throw error;
     }
+  }
+
+  /** Frees a copy in which there is no tag yet. */
+  #dropCopy(copied: Ref): void {
+    this.heap.free(copied);
+    this.#live.delete(copied);
   }
 
   /** The record as a plain object; bytes and arrays are copies. */
@@ -216,7 +226,10 @@ export class Pool<S extends Schema> {
     return this.#makeCursor().$at(ref) as unknown as Cursor<S>;
   }
 
-  /** Changes the fields given; those of a nested record likewise. The ref stays, whatever grows. */
+  /**
+   * Changes the fields given; those of a nested record likewise. The ref stays, whatever grows. A pressure hook that is asked
+   * for room for it may free the record, and set fields of fixed width, but must not lengthen the same record.
+   */
   update(ref: Ref, changes: Partial<InputValues<S>>): void {
     const collected: Changes = { fields: [], nulls: [] };
     collect(this.#layout.root, changes, false, this.#before(ref), collected);
@@ -298,7 +311,10 @@ export class Pool<S extends Schema> {
     return { field: member, slab, isNull, at: base + u32[word]!, measure: u32[word + (LENGTH_WORD >>> 2)]! };
   }
 
-  /** Live records. After a generation was released, the first call costs a walk over the pool. */
+  /**
+   * Live records. After a generation was released, the first call costs a walk over the pool. One that was freed by
+   * `heap.free` rather than by the pool is counted until then.
+   */
   get size(): number {
     if (this.#releases !== this.heap.releases) {
       this.#releases = this.heap.releases;

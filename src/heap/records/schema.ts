@@ -76,7 +76,7 @@ type OptionalNames<S> = { [K in keyof S]: S[K] extends `${string}?` | Nullable<S
 
 /** The plain object that `read` gives for a schema. */
 export type Values<S> = { -readonly [K in keyof S]: Output<S[K]> };
-/** What `create` takes: nullable fields may be left out, arrays may be anything array-like. */
+/** What `create` takes: nullable fields may be left out, arrays may be typed arrays. */
 export type InputValues<S> = { readonly [K in Exclude<keyof S, OptionalNames<S>>]: Input<S[K]> } & {
   readonly [K in OptionalNames<S>]?: Input<S[K]>;
 };
