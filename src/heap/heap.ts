@@ -299,12 +299,14 @@ export class GenerationalHeap extends RegionHeap {
     options: { readonly keep?: boolean; readonly tellOwners?: boolean } = {},
   ): void {
     checkNames('releaseGeneration', options, RELEASE_OPTIONS);
+    const keep = checkBoolean('releaseGeneration.keep', options.keep ?? false);
+    const tellOwners = checkBoolean('releaseGeneration.tellOwners', options.tellOwners ?? true);
     const g = this.#indexOf(generation);
     const core = this.core;
     const startMs = this.pauses.start();
     this.releases++;
-    const ends = g > PERMANENT_GENERATION && options.keep !== true;
-    core.sweeper.release(g, ends, options.tellOwners !== false);
+    const ends = g > PERMANENT_GENERATION && !keep;
+    core.sweeper.release(g, ends, tellOwners);
     if (ends) {
       this.core.generations.close(g);
       this.core.vacators.delete(g);
@@ -396,9 +398,10 @@ export class GenerationalHeap extends RegionHeap {
 
   /**
    * Interns an allocation site: the same name gives the same number. Past 4096 names, or past the budget, all further ones
-   * are site 0, with a warning.
+   * are site 0, with a warning: what they have in common with all unnamed blocks.
    *
-   * @param options.generation fixes the generation of blocks allocated with this site and none by hand.
+   * @param options.generation fixes the generation of blocks allocated with this site and none by hand; not of a name that
+   *   found no place.
    * @throws TypeError for what is no name, or a fixed generation; RangeError if there is no such generation.
    */
   site(name: string, options: { readonly generation?: number } = {}): SiteId {
@@ -407,6 +410,8 @@ export class GenerationalHeap extends RegionHeap {
     this.refresh();
     if (options.generation !== undefined) {
       this.#movingIndexOf(options.generation);
+      // Else all unnamed blocks of the heap would go there, and with it.
+      if (id === 0 && name !== '') return id;
       this.core.sites.generations[id] = options.generation;
       this.core.sites.chosen[id] = 0;
       this.#choosePerBlock();

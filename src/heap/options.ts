@@ -28,7 +28,7 @@ const MAX_BYTES = 2 ** 38;
 const MAX_ALIGN_BYTES = 256;
 
 export interface HeapOptions {
-  /** All that the heap may hold: blocks, headers, tables, owners' reservations. 16 KiB to 256 GiB, default 256 MiB. */
+  /** All that the heap may hold: blocks, headers, tables, owners' reservations. About 74 KiB to 256 GiB, default 256 MiB. */
   readonly maxBytes?: number;
   /** Bytes of a region: a power of two, 256 B to 1 MiB. Default about maxBytes / 256, at most 256 KiB. */
   readonly regionBytes?: number;

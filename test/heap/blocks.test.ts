@@ -129,6 +129,13 @@ describe('wrong arguments', () => {
     expect(() => small().site(1 as never)).toThrow('heap.site: a name must be a string, got number');
   });
 
+  it('of a size are refused below what the tables take, and served from 74 KiB on', () => {
+    expect(() => new GenerationalHeap({ maxBytes: 64 * 1024 })).toThrow('maxBytes must be at least');
+    const heap = new GenerationalHeap({ maxBytes: 74 * 1024, debug: true });
+    heap.free(heap.allocate(8));
+    heap.verify();
+  });
+
   it('of a size are refused beyond 256 GiB, and served up to it', () => {
     expect(() => new GenerationalHeap({ maxBytes: 2 ** 38 + 1 })).toThrow(
       'GenerationalHeap.maxBytes must lie',

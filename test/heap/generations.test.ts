@@ -27,6 +27,17 @@ describe('generations', () => {
     expect(() => heap.setGeneration(0)).toThrow("V8's own heap");
   });
 
+  it('are not chosen for all unnamed blocks by a site that found no place among 4096', () => {
+    const heap = new GenerationalHeap({ maxBytes: 4 * 2 ** 20 });
+    for (let i = 0; heap.site(`site ${i}`, { generation: 3 }) !== 0; i++) expect(i).toBeLessThan(4096);
+    expect(heap.site('one more', { generation: 7 })).toBe(0);
+    expect(heap.generationOf(heap.allocate(8))).toBe(1);
+    expect(heap.generationOf(heap.allocate(8, undefined, heap.site('site 9')))).toBe(3);
+    // By the name of unnamed blocks it can be had.
+    heap.site('', { generation: 7 });
+    expect(heap.generationOf(heap.allocate(8))).toBe(7);
+  });
+
   it('refuse a threshold out of range, and a target that is none, before anything is changed', () => {
     const heap = small();
     for (const liveThreshold of [-0.1, 0.96, Number.NaN, '1' as never]) {
@@ -217,6 +228,21 @@ describe('generations', () => {
     heap.releaseGeneration(generation, { keep: true });
     expect(heap.has(ref)).toBe(false);
     expect(heap.generationOf(heap.allocate(8, generation))).toBe(generation);
+  });
+
+  it('are released by options that are true or false, and nothing else', () => {
+    const heap = small();
+    const ref = heap.allocate(8, heap.newGeneration());
+    const { releases } = heap;
+    for (const name of ['keep', 'tellOwners']) {
+      for (const value of [1, 0, 'yes']) {
+        expect(() => heap.releaseGeneration(heap.generationOf(ref), { [name]: value } as never)).toThrow(
+          `releaseGeneration.${name} must be true or false`,
+        );
+      }
+    }
+    expect(heap.has(ref)).toBe(true);
+    expect(heap.releases).toBe(releases);
   });
 
   it('evacuate fragmented regions into the next one, the last and the anonymous into 15', () => {
