@@ -96,7 +96,7 @@ export class Evacuator {
   }
 
   /**
-   * Whether the last look, in this cycle, found no region fit. Pressure makes unsettled regions fit and new
+   * Whether the last look, in this cycle, found no region fit, or none to copy to. Pressure makes unsettled regions fit and new
    * candidates too: who waited for the next cycle then would find the heap full before.
    */
   #isBlocked(pressed: boolean): boolean {
@@ -117,8 +117,10 @@ export class Evacuator {
       if (!this.#resume()) {
         const pressed = this.pressed;
         const region = this.#choose(!pressed, 0);
-        if (region === NONE) this.#block(pressed);
-        if (region === NONE || !this.#begin(region)) return;
+        if (region === NONE || !this.#begin(region)) {
+          this.#block(pressed);
+          return;
+        }
       }
       if (!this.#copyUntil(deadlineMs)) return;
     } while (this.#core.clock.nowMs() < deadlineMs && this.wanted());
@@ -153,9 +155,6 @@ export class Evacuator {
     // It was the one half evacuated; it may be in use again.
     if (space.state[region] !== RETIRED && space.state[region] !== FRAGMENTED) return true;
     if ((space.pins[region]! & PIN_MASK) !== 0) return false;
-    if (space.state[region] !== FRAGMENTED) this.candidates++;
-    space.state[region] = FRAGMENTED;
-    space.trip[region] = space.used[region]!;
     return this.#begin(region) && this.#copyUntil(Number.POSITIVE_INFINITY);
   }
 
@@ -192,11 +191,12 @@ export class Evacuator {
     const g = space.generation[region]!;
     const to = generations.evacuateTo[g]!;
     const live = space.used[region]! - space.freed[region]!;
-    if (space.freeCount === 0 && generations.destinationEnd[to]! - generations.destinationTop[to]! < live) {
-      return false;
-    }
+    const hasRoom = generations.destinationEnd[to]! - generations.destinationTop[to]! >= live;
+    // The one that is kept for this may have gone back to the system with its slab.
+    if (!hasRoom && space.freeCount === 0 && !this.#core.room.growReserve()) return false;
+    if (space.state[region] === FRAGMENTED) this.candidates--;
     space.state[region] = SOURCE;
-    this.candidates--;
+    space.trip[region] = space.used[region]!;
     this.#source = region;
     this.#sourceEpoch = space.epoch[region]!;
     this.#cursor = region << space.regionShift;
@@ -266,6 +266,7 @@ export class Evacuator {
     const { space } = this.#core;
     space.state[source] = FRAGMENTED;
     space.fragmentedCycle[source] = this.#core.cycle;
+    space.lookedLive[source] = space.used[source]! - space.freed[source]!;
     this.candidates++;
     this.#finish();
   }

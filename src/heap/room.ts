@@ -49,9 +49,16 @@ export class Room {
     return space.freeCount + space.condemnedCount + space.growableRegions(this.#keepForTables());
   }
 
-  #grow(regions: number): boolean {
+  /** Grows by the region that evacuation copies to, of all that is left if need be. @returns whether it could. */
+  growReserve(): boolean {
+    const { budget, space } = this.#core;
+    if (budget.left < space.regionBytes) return false;
+    return this.#grow(1) || this.#grow(1, budget.left - space.regionBytes);
+  }
+
+  #grow(regions: number, keepBytes: number = regions > 1 ? 0 : this.#keepForTables()): boolean {
     const { space, config, budget, cycle } = this.#core;
-    const bytes = space.grow(regions, regions > 1 ? 0 : this.#keepForTables(), cycle);
+    const bytes = space.grow(regions, keepBytes, cycle);
     if (bytes === 0) return false;
     if (channels.grow.hasSubscribers) {
       channels.grow.publish({ heap: config.name, bytes, committed: budget.committed });
