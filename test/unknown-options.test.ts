@@ -31,6 +31,27 @@ describe('a source of time or chance that is none', () => {
     expect(make({ clock: Date })).toThrow('GenerationalHeap.clock.nowMs must be a function');
     expect(make({ random: 0.5 })).toThrow('GenerationalHeap.random must be a function, got 0.5');
   });
+
+  it('is refused when a map is made, which has taken nothing then', () => {
+    const { committed } = heap.bytes;
+    for (const name of ['HeapMap', 'HeapMap of numbers']) {
+      expect(() => TAKERS[name]!({ random: 0.5 })).toThrow('HeapMap.random must be a function, got 0.5');
+    }
+    expect(heap.bytes.committed).toBe(committed);
+  });
+});
+
+describe('an option that is true or false', () => {
+  it.each([
+    ['releaseGeneration', 'keep'],
+    ['releaseGeneration', 'tellOwners'],
+    ['newGeneration', 'fixed'],
+    ['Pool', 'compile'],
+  ])('of %s, %s, is nothing else', (name, option) => {
+    for (const value of [0, 1, 'no']) {
+      expect(() => TAKERS[name]!({ [option]: value })).toThrow(`${name}.${option} must be true or false`);
+    }
+  });
 });
 
 it('what a library puts on Object.prototype is no option', () => {

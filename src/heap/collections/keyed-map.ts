@@ -1,4 +1,4 @@
-import { mathRandom, type Random } from '../../base/index.js';
+import type { Random } from '../../base/index.js';
 import type { GenerationalHeap } from '../heap.js';
 import { HEADER_BYTES } from '../layout.js';
 import type { SlabMemory } from '../memory.js';
@@ -11,6 +11,7 @@ import {
   holds,
   type NumberKind,
   type Placement,
+  seedOf,
   siteOf,
   wrongNumber,
 } from './options.js';
@@ -74,7 +75,7 @@ export class KeyedMap<K extends string | Uint8Array = string | Uint8Array> imple
     this.#isText = options.keys === 'string';
     this.#isDouble = options.values === 'f64';
     this.#generation = options.generation;
-    this.#key = new KeyScratch(((options.random ?? mathRandom)() * 2 ** 32) | 0);
+    this.#key = new KeyScratch(seedOf(options.random));
     this.#metaWord = HEADER_WORDS + (this.#isDouble ? 2 : 1);
     this.#index = new EntryIndex(heap, this.#key, this.#metaWord);
     try {

@@ -1,6 +1,6 @@
-import { mathRandom, type Random } from '../../base/index.js';
+import type { Random } from '../../base/index.js';
 import type { GenerationalHeap } from '../heap.js';
-import { checkCollection, checkKind, holds, type NumberKind, wrongNumber } from './options.js';
+import { checkCollection, checkKind, holds, type NumberKind, seedOf, wrongNumber } from './options.js';
 import { SegmentedTable, type TableHeap } from './segments.js';
 
 export interface NumberMapOptions {
@@ -134,7 +134,7 @@ export class NumberMap {
     checkCollection('HeapMap of numbers', heap, options, NAMES);
     this.heap = heap;
     this.values = checkKind('HeapMap.values', options.values);
-    this.#table = new NumberTable(heap, ((options.random ?? mathRandom)() * 2 ** 32) | 0);
+    this.#table = new NumberTable(heap, seedOf(options.random));
   }
 
   get size(): number {

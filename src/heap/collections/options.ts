@@ -1,4 +1,4 @@
-import { checkNames, checkOneOf } from '../../base/index.js';
+import { checkFunction, checkNames, checkOneOf, mathRandom, type Random } from '../../base/index.js';
 import type { GenerationalHeap } from '../heap.js';
 import type { SiteId } from '../types.js';
 
@@ -28,6 +28,11 @@ export function checkCollection(
 export function siteOf(heap: GenerationalHeap, placement: Placement, what: string): SiteId {
   const { site } = placement;
   return typeof site === 'number' ? site : heap.site(site ?? what);
+}
+
+/** The seed of a map's hash. @throws TypeError if `random` is no function. */
+export function seedOf(random: Random | undefined): number {
+  return (checkFunction<Random>('HeapMap.random', random ?? mathRandom)() * 2 ** 32) | 0;
 }
 
 /** @throws TypeError naming `name`. */

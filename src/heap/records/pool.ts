@@ -1,4 +1,4 @@
-import { checkInteger, checkNames } from '../../base/index.js';
+import { checkBoolean, checkInteger, checkNames } from '../../base/index.js';
 import { StaleRefError } from '../errors.js';
 import type { GenerationalHeap } from '../heap.js';
 import type { Address, Ref, SiteId } from '../types.js';
@@ -119,6 +119,7 @@ export class Pool<S extends Schema> {
     if (typeof heap?.allocate !== 'function') throw new TypeError('Pool.heap must be a GenerationalHeap');
     checkNames('Pool', options, NAMES);
     const site = options.site ?? record.name;
+    const compile = checkBoolean('Pool.compile', options.compile ?? true);
     this.heap = heap;
     this.record = record;
     this.site = typeof site === 'string' ? heap.site(site) : (checkInteger('Pool.site', site, 0) as SiteId);
@@ -127,7 +128,6 @@ export class Pool<S extends Schema> {
     this.#releases = heap.releases;
     this.#live = new LiveSlots(heap);
     this.#new = new NewRecord(heap, this.#live, this.site, options.generation);
-    const compile = options.compile ?? true;
     const compiled = compile ? compileCodec(heap, this.#layout) : undefined;
     this.#codec = compiled ?? interpretedCodec(this.#layout, heap.memory);
     const host: CursorHost = {
