@@ -221,11 +221,20 @@ export class Placer {
     const at = this.#headerWord(address);
     core.memory.i32[address >>> core.memory.slabShift]![at + 1] =
       STAMPED | (site << SITE_SHIFT) | HUMONGOUS_SIZE;
-    if (this.#burn(Math.ceil((byteLength + HEADER_BYTES) / core.memory.unitBytes))) {
-      core.lives.stampHumongous(region, site as SiteId, g, byteLength);
-    }
+    if (this.#burnFor(address, byteLength)) core.lives.stampHumongous(region, site as SiteId, g, byteLength);
     if (this.isCareful) this.#prepare(at, address, byteLength);
     return address;
+  }
+
+  /** Lets the clock run for the humongous block at `address`, which has no header yet, and goes if an owner throws. */
+  #burnFor(address: Address, byteLength: number): boolean {
+    const core = this.#core;
+    try {
+      return this.#burn(Math.ceil((byteLength + HEADER_BYTES) / core.memory.unitBytes));
+    } catch (error) {
+      core.closeHumongous(address);
+      throw error;
+    }
   }
 
   /** Lets the clock run by `units`. @returns whether a sample fell into them. */
@@ -246,13 +255,13 @@ export class Placer {
       this.#untilCycle += cycles * core.cycleUnits;
       core.tick(cycles);
     }
-    if (this.#untilStep < 0) {
-      this.#untilStep = this.#stepUnits;
-      core.stepIfWanted();
-    }
+    const wantsStep = this.#untilStep < 0;
+    if (wantsStep) this.#untilStep = this.#stepUnits;
     const sampled = this.#untilSample < 0 && core.config.sampleBytes !== 0;
     if (this.#untilSample < 0) this.#untilSample = core.lives.sampleGap();
     this.#setFuse();
+    // Last: an owner may throw, and the same units would burn again.
+    if (wantsStep) core.stepIfWanted();
     return sampled;
   }
 
