@@ -131,6 +131,10 @@ describe('verdicts at their edges', () => {
     expect(within.filter((line) => line.includes('or:'))).toEqual([]);
     const beyond = verdicts({ ...worst, floor: [11, 11, 11, 11, 11] });
     expect(beyond).toContainEqual(expect.stringMatching(/^met +or: 1.09 of floor's/));
+    const between = verdicts({ ...worst, floor: [9, 9, 9, 9, 11] });
+    expect(between).toContainEqual(
+      expect.stringMatching(/^met +or: 1.33 .*; floor's own is 0.045 \[0.045, 0.055\] of heap's/),
+    );
   });
 
   it('do not leave out the repeat in which only the baseline had no pause', () => {
