@@ -221,7 +221,8 @@ export class Writes<K extends CacheKey, V> {
       this.#publish(hash, to, size);
       return ADDED;
     }
-    if (tells) this.#engine.onGone!(from, 'set');
+    // Nobody may want to know any more: the fetch that did may have lost its entry for the room made here.
+    if (tells) this.#engine.onGone?.(from, 'set');
     this.#values.replacing(hash, from);
     this.#sizes.changes(from, size);
     this.#fill(to, flags, size, request, from);

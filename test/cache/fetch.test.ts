@@ -452,6 +452,25 @@ describe('what ArenaCache does otherwise in fetch', () => {
     expect([cache.size, cache.stats().fetches, cache.stats().pendingFetches]).toEqual([1, 1, 0]);
   });
 
+  it('is given up with the entry that it renews while another is written anew, which goes through', async () => {
+    for (const policy of ['s3-fifo', 'sieve', 'lru'] as const) {
+      const backend = new Backend<string>();
+      const cache = new ArenaCache<string, string>({ ...backend, policy, maxBytes: 512 << 10 });
+      for (let i = 0; cache.stats().evictions === 0; i++) cache.set(`k${i}`, 'x'.repeat(500));
+      const [oldest] = [...cache.rkeys()] as [string];
+      const fetched = outcome(cache.fetch(oldest, { forceRefresh: true }));
+      const longer = 'y'.repeat(900);
+      for (const key of [...cache.keys()]) {
+        if (cache.stats().pendingFetches === 0) break;
+        cache.set(key, longer);
+        expect(cache.get(key), policy).toBe(longer);
+      }
+      expect([cache.stats().pendingFetches, cache.has(oldest)], policy).toEqual([0, false]);
+      expect(await fetched).toEqual(['rejected', 'evicted']);
+      cache.heap.verify();
+    }
+  });
+
   it('aborts the oldest for one more than maxFetches', async () => {
     const backend = new Backend<number>();
     const [cache] = ARENA.make<number>({ ...backend, maxFetches: 3 });
