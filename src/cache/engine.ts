@@ -237,6 +237,8 @@ export class CacheEngine<K extends CacheKey, V> {
       this.store.keys.load(over.key);
       const address = this.store.index.find();
       if (address !== -1) this.evict(address);
+      // A set that threw once its value was encoded has left it behind.
+      else this.#values.drop(over.id);
     }
   }
 

@@ -17,7 +17,9 @@ export class HeapValues<V> {
     while (this.#values.has(this.#nextId)) this.#nextId = (this.#nextId + 1) & 0x7fffffff;
     const id = this.#nextId;
     this.#nextId = (this.#nextId + 1) & 0x7fffffff;
-    this.#values.set(id, { value, key });
+    // The caller may fill its buffer with another key.
+    const own = typeof key === 'object' ? Buffer.from(key) : key;
+    this.#values.set(id, { value, key: own });
     return id;
   }
 
@@ -29,10 +31,10 @@ export class HeapValues<V> {
     this.#values.delete(id);
   }
 
-  /** The key of the oldest value while there are too many of them. */
-  overflow(): { readonly key: CacheKey } | undefined {
+  /** The oldest value's id and key while there are too many of them. */
+  overflow(): { readonly id: number; readonly key: CacheKey } | undefined {
     if (this.#values.size <= this.#max) return undefined;
-    for (const entry of this.#values.values()) return entry;
+    for (const [id, { key }] of this.#values) return { id, key };
     return undefined;
   }
 

@@ -156,9 +156,14 @@ export class Values<K extends CacheKey, V> {
     this.forget(address);
   }
 
-  /** The key of the oldest value on V8's heap while there are too many of them. */
-  overflow(): { readonly key: CacheKey } | undefined {
+  /** The id and key of the oldest value on V8's heap while there are too many of them. */
+  overflow(): { readonly id: number; readonly key: CacheKey } | undefined {
     return this.#heapValues.overflow();
+  }
+
+  /** Drops a value on V8's heap that no entry has. */
+  drop(id: number): void {
+    this.#heapValues.remove(id);
   }
 
   clear(): void {

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { ArenaCache, type Status } from '../../src/cache/index.js';
-import { GenerationalHeap } from '../../src/heap/index.js';
+import { GenerationalHeap, type Ref, type SiteId } from '../../src/heap/index.js';
 
 const policies = ['s3-fifo', 'sieve', 'lru'] as const;
 
@@ -175,5 +175,25 @@ describe('onUnencodable: heap', () => {
     expect(cache.size).toBe(3);
     cache.clear();
     expect(cache.size).toBe(0);
+  });
+
+  it('keeps them under the bytes that a key had, whatever its buffer is filled with later', () => {
+    const cache = new ArenaCache<Uint8Array, () => number>({ onUnencodable: 'heap', maxHeapValues: 1 });
+    const key = Buffer.from('a');
+    cache.set(key, () => 1);
+    key.write('b');
+    cache.set(key, () => 2);
+    expect([...cache.keys()].map(String)).toEqual(['b']);
+    expect(cache.get(key)!()).toBe(2);
+  });
+
+  it('lets go of those whose set has failed', () => {
+    const cache = new ArenaCache<string, () => number>({ onUnencodable: 'heap', maxHeapValues: 1 });
+    expect(() => cache.set('never', () => 1, { site: 12_345 as SiteId })).toThrow();
+    for (let i = 0; i < 5; i++) {
+      cache.set(`k${i}`, () => i);
+      expect(cache.get(`k${i}`)!()).toBe(i);
+      expect(cache.size).toBe(1);
+    }
   });
 });
