@@ -303,10 +303,13 @@ export class ArenaCache<K extends CacheKey = string, V = unknown, FC = unknown> 
   pop(): V | undefined {
     const address = this.#engine.next();
     if (address === -1) return undefined;
-    const value = this.#engine.valueOf(address);
-    this.#engine.evict(address);
-    this.#manners.told.flush();
-    return value;
+    try {
+      return this.#engine.valueOf(address);
+    } finally {
+      // What cannot be decoded goes too: it would be next for ever.
+      this.#engine.evict(address);
+      this.#manners.tell();
+    }
   }
 
   /** Drops everything. Without `dispose` callbacks O(regions), else O(entries). */

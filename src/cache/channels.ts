@@ -3,7 +3,8 @@ import { type Channel, channel, type TracingChannel, tracingChannel } from 'node
 /**
  * What a cache tells through diagnostics_channel. Messages are made only while someone subscribes.
  *
- * - `rolp:cache:evict` {cache, entries, bytes}: one call made room by evicting; once or twice a call, not once an entry
+ * - `rolp:cache:evict` {cache, entries, bytes}: one call made room by evicting; once a call, at its end, not once an entry.
+ *   If others on a shared heap asked for the room, soon after
  * - `rolp:cache:refuse` {cache, key, bytes, size, why}: an entry was not stored; why is 'maxEntrySize' or 'maxBytes'
  *
  * `cache` is the cache's `name`.

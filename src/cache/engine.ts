@@ -41,6 +41,10 @@ export class CacheEngine<K extends CacheKey, V> {
   readonly room: Room;
   /** Told of each entry that goes, before its bytes do; undefined while nobody wants to know. */
   onGone: ((address: Address, reason: DisposeReason) => void) | undefined;
+  /** Called when others have made entries go, by a microtask: they are in the midst of something. */
+  onDrivenOut: () => void = () => {};
+  /** A set is placing its entry: the loaded key and the value in hand are its own. */
+  isWriting: boolean = false;
   evictions: number = 0;
   expirations: number = 0;
   readonly sizes: Sizes;
@@ -48,6 +52,7 @@ export class CacheEngine<K extends CacheKey, V> {
   readonly #patience: Patience;
   readonly #values: Values<K, V>;
   readonly #offPressure: () => void;
+  #tellsSoon: boolean = false;
 
   constructor(config: CacheConfig<K, V>, seed: number) {
     this.config = config;
@@ -107,6 +112,7 @@ export class CacheEngine<K extends CacheKey, V> {
         this.evictions++;
         this.onGone?.(address, 'evict');
         this.#forget(address);
+        if (this.onGone !== undefined) this.#tellSoon();
       },
     };
     this.placement.sweep = (region) => this.reaper.sweep(region);
@@ -130,10 +136,12 @@ export class CacheEngine<K extends CacheKey, V> {
     return store.index.find();
   }
 
-  /** @throws Error while a value is being encoded. */
+  /** @throws Error while a value is being encoded, or an entry placed. */
   refuseReentry(): void {
     if (this.#values.isEncoding)
       throw new Error('a codec, getter or toJSON must not use the cache that is encoding');
+    if (this.isWriting)
+      throw new Error('a hook, policy or listener of the heap must not use the cache that places an entry');
   }
 
   /** Counts a use of the entry, which has this mark, unless that changes nothing any more. */
@@ -162,7 +170,18 @@ export class CacheEngine<K extends CacheKey, V> {
   #relieve(askedBytes: number): void {
     if (this.room.busy || this.#values.isEncoding) return;
     this.beginCall(askedBytes);
-    this.room.make(Math.ceil(askedBytes / this.heap.regionBytes), 0);
+    if (this.room.make(Math.ceil(askedBytes / this.heap.regionBytes), 0)) this.#tellSoon();
+  }
+
+  /** What went must not wait for the cache's next call: it may be long in coming, and values that were decoded pile up. */
+  #tellSoon(): void {
+    if (this.#tellsSoon) return;
+    this.#tellsSoon = true;
+    queueMicrotask(() => {
+      this.#tellsSoon = false;
+      this.room.tell();
+      this.onDrivenOut();
+    });
   }
 
   /** Evicts one entry, an expired one if one is known; in a step ahead, or leaves off. @returns false if there is none. */

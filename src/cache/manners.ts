@@ -12,6 +12,7 @@ import { describeSet, describeTtl, insertReason, publishStatus } from './status.
 import type {
   CacheIdentity,
   CacheOptions,
+  DisposeReason,
   Fetcher,
   FetchOptions,
   GetOptions,
@@ -51,11 +52,17 @@ export class Manners<K extends CacheKey, V, FC> {
     this.#fetchMethod = options.fetchMethod;
     this.told = new Announcements(options.dispose, options.disposeAfter, options.onInsert);
     this.#watch(false);
+    engine.onDrivenOut = () => this.tell();
   }
 
   /** Sum of the entries' sizes; without maxSize, maxEntrySize or sizeCalculation, of their true bytes. */
   get calculatedSize(): number {
     return this.engine.sizes.isCounted ? this.engine.sizes.total : this.engine.store.liveBytes;
+  }
+
+  /** Calls the user's callbacks, unless a set is placing its entry, at whose end they are called. */
+  tell(): void {
+    if (!this.engine.isWriting) this.told.flush();
   }
 
   // ---- reading ----
@@ -133,7 +140,7 @@ export class Manners<K extends CacheKey, V, FC> {
       this.sets++;
       this.told.inserted(value, key, insertReason(result));
     }
-    this.told.flush();
+    this.tell();
     return result !== REFUSED;
   }
 
@@ -151,7 +158,7 @@ export class Manners<K extends CacheKey, V, FC> {
     request.size = size;
     request.generation = options.generation ?? 0;
     request.site = options.site ?? 0;
-    const oldValue = status === undefined ? undefined : this.#valueOf(key);
+    const oldValue = status === undefined ? undefined : this.#oldValue(key);
     const { ttlMs, startMs } = request;
     const result = engine.writes.put(key, value, request);
     if (result === REPLACED && status !== undefined) status.oldValue = oldValue!;
@@ -160,9 +167,14 @@ export class Manners<K extends CacheKey, V, FC> {
     return result;
   }
 
-  #valueOf(key: K): V | undefined {
+  /** For the status. One that cannot be decoded does not keep the new one out. */
+  #oldValue(key: K): V | undefined {
     const address = this.engine.find(key);
-    return address === -1 ? undefined : this.engine.valueOf(address);
+    try {
+      return address === -1 ? undefined : this.engine.valueOf(address);
+    } catch {
+      return undefined;
+    }
   }
 
   #expectExpiry(atMs: number): void {
@@ -175,7 +187,7 @@ export class Manners<K extends CacheKey, V, FC> {
     return new Autopurge({
       nowMs: () => this.engine.expiry.nowMs(),
       slice: (budgetMs) => sweep.slice(budgetMs),
-      tell: () => this.told.flush(),
+      tell: () => this.tell(),
     });
   }
 
@@ -202,23 +214,27 @@ export class Manners<K extends CacheKey, V, FC> {
   }
 
   remove(key: K, address: Address, reason: 'delete' | 'expire' | 'fetch'): void {
-    if (metrics.hasSubscribers) publishStatus({ op: 'delete', delete: reason, key, cache: this.#cache });
     this.engine.remove(address, reason);
-    this.told.flush();
+    // Not before: who listens may use the cache, and the entry may lie elsewhere then.
+    if (metrics.hasSubscribers) publishStatus({ op: 'delete', delete: reason, key, cache: this.#cache });
+    this.tell();
   }
 
   clear(): void {
+    this.engine.refuseReentry();
     this.autopurge?.cancel();
     this.fetches?.clear();
     this.engine.clear();
-    this.told.flush();
+    this.tell();
   }
 
   /** Removes what is stale. @returns whether anything was. */
   purgeStale(): boolean {
     const sweep = new StaleSweep(this.engine);
-    sweep.slice(Number.POSITIVE_INFINITY);
-    this.told.flush();
+    // With callbacks region by region, so that their values are not all decoded at once.
+    const budgetMs = this.told.wantsGone ? 0 : Number.POSITIVE_INFINITY;
+    while (sweep.slice(budgetMs) === undefined) this.tell();
+    this.tell();
     return sweep.removed > 0;
   }
 
@@ -255,6 +271,18 @@ export class Manners<K extends CacheKey, V, FC> {
     };
   }
 
+  /** A value that cannot be decoded must not keep its entry, nor those that are to go after it. */
+  #tellGone(address: Address, reason: DisposeReason): void {
+    let value: V;
+    try {
+      value = this.engine.valueOf(address);
+    } catch (error) {
+      this.told.lost(error);
+      return;
+    }
+    this.told.gone(value, keyAt(this.engine, address), reason);
+  }
+
   /** Has the engine tell of entries that go, as far as anyone wants to know: it costs the decoding of each. */
   #watch(evictions: boolean): void {
     this.#watchesEvictions = evictions;
@@ -265,7 +293,7 @@ export class Manners<K extends CacheKey, V, FC> {
       return;
     }
     engine.onGone = (address, reason) => {
-      if (told) this.told.gone(engine.valueOf(address), keyAt(engine, address), reason);
+      if (told) this.#tellGone(address, reason);
       if (this.#watchesEvictions && reason === 'evict') {
         this.fetches!.evicted(engine.store.keys.hashAt(address), () => keyAt(engine, address));
       }

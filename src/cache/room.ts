@@ -63,6 +63,9 @@ export class Room {
   #isOver: boolean = true;
   /** Whether it is one whose entries have expired. */
   #expires: boolean = false;
+  /** Evicted, and not yet told of. */
+  #evictedEntries: number = 0;
+  #evictedBytes: number = 0;
 
   constructor(
     store: EntryStore,
@@ -165,22 +168,32 @@ export class Room {
     });
   }
 
-  /** Records what `evict` takes as a pause, and tells of it. */
+  /** Records what `evict` takes as a pause, and notes what went. */
   #recorded(evict: () => boolean): boolean {
     const { heap, index, liveBytes } = this.#store;
     const startMs = heap.pauses.start();
     const entries = index.count;
     const worked = this.whileBusy(evict);
     heap.pauses.record('evict', startMs);
-    if (index.count < entries) this.#tell(entries, liveBytes);
+    if (index.count < entries) this.#note(entries, liveBytes);
     return worked;
   }
 
-  #tell(entriesBefore: number, bytesBefore: number): void {
+  #note(entriesBefore: number, bytesBefore: number): void {
     if (!channels.evict.hasSubscribers) return;
     const { index, liveBytes } = this.#store;
-    const entries = entriesBefore - index.count;
-    channels.evict.publish({ cache: this.#limits.name, entries, bytes: bytesBefore - liveBytes });
+    this.#evictedEntries += entriesBefore - index.count;
+    this.#evictedBytes += bytesBefore - liveBytes;
+  }
+
+  /** Tells those who listen of what was evicted since. For a call's end: they may use the cache, which is busy before. */
+  tell(): void {
+    const entries = this.#evictedEntries;
+    if (entries === 0) return;
+    const bytes = this.#evictedBytes;
+    this.#evictedEntries = 0;
+    this.#evictedBytes = 0;
+    channels.evict.publish({ cache: this.#limits.name, entries, bytes });
   }
 
   /**
@@ -282,7 +295,7 @@ export class Room {
       this.busy = wasBusy;
     }
     heap.pauses.record('evict', startMs);
-    if (index.count < entries) this.#tell(entries, liveBytes);
+    if (index.count < entries) this.#note(entries, liveBytes);
   }
 
   #workUntilRest(): void {

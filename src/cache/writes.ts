@@ -91,11 +91,19 @@ export class Writes<K extends CacheKey, V> {
     const flags = alternative | ttlFlags;
     const payload = store.payloadBytes(flags, this.#values.writer.length);
     const size = request.size > 0 ? request.size : Math.ceil((payload + 8) / 8) * 8;
+    const why = this.#whyNot(payload, size);
+    let result = REFUSED;
+    this.#engine.isWriting = true;
+    try {
+      if (why === undefined) result = this.#placed(existing, flags, payload, size, request);
+      if (result === REFUSED) this.#afterRefusal(alternative);
+    } finally {
+      this.#engine.isWriting = false;
+    }
+    // Last, since who listens may use the cache.
+    this.#engine.room.tell();
+    if (why !== undefined) this.#tellRefusal(key, payload, size, why);
     this.lastSize = size;
-    const result = this.#fits(key, payload, size)
-      ? this.#placed(existing, flags, payload, size, request)
-      : REFUSED;
-    if (result === REFUSED) this.#afterRefusal(alternative);
     return result;
   }
 
@@ -112,20 +120,16 @@ export class Writes<K extends CacheKey, V> {
     return true;
   }
 
-  #fits(key: K, payload: number, size: number): boolean {
-    const { maxEntrySize, name } = this.#config;
-    const overSize = maxEntrySize > 0 && size > maxEntrySize;
-    if (!overSize && payload <= this.#largestBytes) return true;
-    if (channels.refuse.hasSubscribers) {
-      channels.refuse.publish({
-        cache: name,
-        key,
-        bytes: payload,
-        size,
-        why: overSize ? 'maxEntrySize' : 'maxBytes',
-      });
-    }
-    return false;
+  /** By which bound an entry of so many bytes and this size is too large; undefined: it is not. */
+  #whyNot(payload: number, size: number): 'maxEntrySize' | 'maxBytes' | undefined {
+    const { maxEntrySize } = this.#config;
+    if (maxEntrySize > 0 && size > maxEntrySize) return 'maxEntrySize';
+    return payload > this.#largestBytes ? 'maxBytes' : undefined;
+  }
+
+  #tellRefusal(key: K, bytes: number, size: number, why: string): void {
+    if (!channels.refuse.hasSubscribers) return;
+    channels.refuse.publish({ cache: this.#config.name, key, bytes, size, why });
   }
 
   #afterRefusal(alternative: number): void {
