@@ -5,7 +5,7 @@ import { HEADER_BYTES } from '../heap/index.js';
  *
  *     mark     frequency:2 | ttl:3 | alternative:1 | keyKind:3 | keyBytes:7
  *     payload  [previous, next]        lru only
- *              [size]                  only with maxSize, sizeCalculation or sizes given at set
+ *              [size, size]            only with maxSize, maxEntrySize or sizeCalculation; one word or two: see sizes.ts
  *              [start]                 only if ttl is not 0: see ttl.ts
  *              [ttl]                   only if ttl is OWN_TTL; else it is one that entries share: see common-ttls.ts
  *              [keyBytes]              only if the 7 bits do not hold it

@@ -186,6 +186,7 @@ export function resolveCacheOptions<K extends CacheKey, V>(
     most,
   );
   const maxSize = positive('maxSize', options.maxSize);
+  const maxEntrySize = positive('maxEntrySize', options.maxEntrySize);
   const codec = resolveCodec(options.codec);
   const front = resolveFront(options.front);
   if (front !== undefined && codec.bind !== undefined) {
@@ -200,7 +201,7 @@ export function resolveCacheOptions<K extends CacheKey, V>(
     maxBytes,
     max: positive('max', options.max),
     maxSize,
-    maxEntrySize: positive('maxEntrySize', options.maxEntrySize) || maxSize,
+    maxEntrySize: maxSize === 0 ? maxEntrySize : Math.min(maxSize, maxEntrySize || maxSize),
     sizeCalculation: options.sizeCalculation,
     policy: checkOneOf('ArenaCache.policy', options.policy ?? 's3-fifo', ['s3-fifo', 'sieve', 'lru']),
     codec,

@@ -203,7 +203,7 @@ export interface CacheOptions<K extends CacheKey, V, FC = unknown> {
   readonly max?: number;
   /** Most that the entries' sizes may add up to. */
   readonly maxSize?: number;
-  /** Largest size of one entry; larger ones are refused. Default: maxSize if given. */
+  /** Largest size of one entry; larger ones are refused. Default, and at most: maxSize if given. */
   readonly maxEntrySize?: number;
   /** An entry's size for maxSize. Default: the true bytes of its block. */
   readonly sizeCalculation?: (value: V, key: K) => number;

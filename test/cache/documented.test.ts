@@ -77,6 +77,27 @@ describe.each(SUBJECTS)('as lru-cache documents it: $name', ({ name, make }) => 
       expect([cache.calculatedSize, calls]).toEqual([42, 1]);
     });
 
+    it('sizes may be of gigabytes and terabytes', () => {
+      for (const [maxSize, one, other] of [
+        [4e9, 3e9, 1e9],
+        [2 ** 32, 2 ** 32 - 2 ** 31, 2 ** 31],
+        [2 ** 53 - 1, 2 ** 52 + 2 ** 31 + 1, 2 ** 32],
+      ] as const) {
+        const [cache] = make<string>({ max: 0, maxSize });
+        cache.set('a', 'x', { size: one }).set('b', 'x', { size: other });
+        expect([cache.calculatedSize, cache.info('a')!.size, cache.info('b')!.size]).toEqual([
+          one + other,
+          one,
+          other,
+        ]);
+        cache.set('a', 'y', { size: other });
+        expect(cache.calculatedSize).toBe(2 * other);
+        cache.delete('a');
+        cache.delete('b');
+        expect(cache.calculatedSize).toBe(0);
+      }
+    });
+
     it('sizes must be positive integers', () => {
       const [cache] = make<string>({ max: 0, maxSize: 100, sizeCalculation: () => 0 });
       expect(() => cache.set('a', 'x')).toThrow(TypeError);

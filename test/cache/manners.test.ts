@@ -151,6 +151,14 @@ describe('sizes', () => {
     expect(cache.stats().refusals).toBe(1);
   });
 
+  it('over maxSize are refused, whatever maxEntrySize says', () => {
+    const cache = lru<string>({ maxSize: 10, maxEntrySize: 100 });
+    expect(cache.maxEntrySize).toBe(10);
+    expect(cache.trySet('a', 'x', { size: 50 })).toBe(false);
+    expect([cache.size, cache.calculatedSize]).toEqual([0, 0]);
+    expect(cache.trySet('a', 'x', { size: 10 })).toBe(true);
+  });
+
   it('must be positive integers', () => {
     const cache = lru<string>({ maxSize: 10, sizeCalculation: () => 0.5 });
     expect(() => cache.set('a', 'x')).toThrow('positive integer');
