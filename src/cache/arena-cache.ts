@@ -385,7 +385,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown, FC = unknown> 
 
   /** All entries, for `load`: what goes next first, stale ones included. */
   dump(): [K, EntryInfo<V>][] {
-    return dumpOf(this.#engine);
+    return dumpOf(this.#engine, this.ttl > 0);
   }
 
   /** Clears the cache and stores what `dump` gave, in the same order. */

@@ -49,8 +49,17 @@ export function infoAt<K extends CacheKey, V>(engine: CacheEngine<K, V>, address
   return info;
 }
 
-/** All entries as `dump` gives them: what goes next first, with the whole ttl and its start by Date.now(). */
-export function dumpOf<K extends CacheKey, V>(engine: CacheEngine<K, V>): [K, EntryInfo<V>][] {
+/**
+ * All entries as `dump` gives them: what goes next first, with the whole ttl and its start by Date.now().
+ *
+ * @param hasTtl whether the cache has a default ttl. What has none is then told to have 0, as where any entry ever had
+ *   one: left out, `load` would give it the default.
+ */
+export function dumpOf<K extends CacheKey, V>(
+  engine: CacheEngine<K, V>,
+  hasTtl: boolean,
+): [K, EntryInfo<V>][] {
+  const tellsNone = hasTtl || engine.expiry.hasTtls;
   const entries: [K, EntryInfo<V>][] = [];
   for (const address of addressesOf(engine, false, true)) {
     const info: EntryInfo<V> = { value: engine.valueOf(address) };
@@ -58,7 +67,7 @@ export function dumpOf<K extends CacheKey, V>(engine: CacheEngine<K, V>): [K, En
     if (ttlMs > 0) {
       info.ttl = ttlMs;
       info.start = Math.floor(Date.now() - engine.expiry.ageMsOf(address));
-    }
+    } else if (tellsNone) info.ttl = 0;
     if (engine.sizes.isCounted) info.size = engine.sizes.of(address);
     entries.push([keyAt(engine, address), info]);
   }

@@ -374,6 +374,18 @@ describe.each(SUBJECTS)('as lru-cache documents it: $name', ({ name, make }) => 
       expect(other.getRemainingTTL('a')).toBeLessThan(0);
     });
 
+    it('dump and load leave what has no ttl without one, whatever the default', () => {
+      const [cache] = make<number>({ ttl: 50 });
+      cache.set('a', 1, { ttl: 0 }).set('b', 2);
+      const [other, clock] = make<number>({ ttl: 50 });
+      other.load(JSON.parse(JSON.stringify(cache.dump())));
+      clock.ms += 5000;
+      expect([other.get('a'), other.get('b')]).toEqual([1, undefined]);
+      const [without] = make<number>();
+      without.set('a', 1);
+      expect(without.dump()).toEqual([['a', { value: 1 }]]);
+    });
+
     it('options are members of the cache; changing them changes the calls after', () => {
       const sizeCalculation = (): number => 1;
       const dispose = (): void => {};
