@@ -161,9 +161,10 @@ export class Manners<K extends CacheKey, V, FC> {
     const oldValue = status === undefined ? undefined : this.#oldValue(key);
     const { ttlMs, startMs } = request;
     const result = engine.writes.put(key, value, request);
-    if (result === REPLACED && status !== undefined) status.oldValue = oldValue!;
     if (this.#cache.ttlAutopurge && ttlMs > 0) this.#expectExpiry(startMs + ttlMs);
-    if (status !== undefined) describeSet(status, engine, result, this.calculatedSize, ttlMs, startMs);
+    if (status === undefined) return result;
+    if (result === REPLACED) status.oldValue = oldValue!;
+    describeSet(status, engine, result, this.calculatedSize, engine.find(key));
     return result;
   }
 

@@ -49,13 +49,13 @@ export function insertReason(result: number): InsertReason {
   return result === ADDED ? 'add' : result === UPDATED ? 'update' : 'replace';
 }
 
+/** @param address of the entry with the key; -1: there is none. */
 export function describeSet<K extends CacheKey, V>(
   status: Status<K, V>,
   engine: CacheEngine<K, V>,
   result: number,
   totalSize: number,
-  ttlMs: number,
-  startMs: number,
+  address: Address | -1,
 ): void {
   status.entrySize = engine.writes.lastSize;
   status.totalCalculatedSize = totalSize;
@@ -65,7 +65,5 @@ export function describeSet<K extends CacheKey, V>(
     return;
   }
   status.set = insertReason(result);
-  if (ttlMs === 0) return;
-  status.ttl = ttlMs;
-  status.start = startMs;
+  if (address !== -1) describeTtl(status, engine, address);
 }

@@ -34,7 +34,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       (cache) => {
         const status: Status<string, number> = {};
         cache.set(key, value, { ...options, status });
-        return [status.set, status.oldValue];
+        return seen(status);
       },
   ),
   fc.record({ key, allowStale: flag, updateAgeOnGet: flag, noDeleteOnStaleGet: flag }).map(

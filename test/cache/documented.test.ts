@@ -489,6 +489,17 @@ describe.each(SUBJECTS)('as lru-cache documents it: $name', ({ name, make }) => 
     });
   });
 
+  it('the status of a set tells of the ttl that the entry has then', () => {
+    const [cache, clock] = make<number>({ ttl: 100 });
+    const status: S = {};
+    cache.set('a', 1, { status });
+    expect(status).toMatchObject({ ttl: 100, start: clock.ms, now: clock.ms, remainingTTL: 100 });
+    clock.ms += 30;
+    const kept: S = {};
+    cache.set('a', 2, { ttl: 500, noUpdateTTL: true, status: kept });
+    expect(kept).toMatchObject({ ttl: 100, start: clock.ms - 30, now: clock.ms, remainingTTL: 70 });
+  });
+
   it('publishes the status of each synchronous call to those who subscribe', async () => {
     const channel = name === 'lru-cache' ? 'lru-cache:metrics' : 'rolp:cache:metrics';
     const heard: S[] = [];
