@@ -26,6 +26,11 @@ const SLOTS = 15;
 const OVERFLOW = 15;
 const MAX_LOAD = 0.9;
 const MAX_DEPTH = 24;
+/**
+ * A segment of fewer than one in so many times their number has keys whose hashes were made to be alike: splitting it
+ * further would not part them, and would double the directory each time.
+ */
+const MOST_UNEVEN = 8;
 /** The top bits of a hash choose a trunk; the bits behind, a segment of it. */
 const TRUNK_BITS = 8;
 /**
@@ -188,13 +193,19 @@ export class KeyIndex {
     return this.#root.directory[hash >>> this.#root.shift]!.count >= this.#limit;
   }
 
+  /** Whether splitting may help where the index is full. False: it holds too many keys whose hashes are one. */
+  mayGrow(hash: number): boolean {
+    const { depth } = this.#root.directory[hash >>> this.#root.shift]!;
+    return depth + TRUNK_BITS < MAX_DEPTH && 2 ** depth <= MOST_UNEVEN * this.#segments.length;
+  }
+
   /** Regions that `grow` opens. */
   get growthRegions(): number {
     return this.#heap.regions.opens(this.#generation, this.#segmentBytes);
   }
 
   /**
-   * Splits the segment that this hash belongs to. Recorded as a pause.
+   * Splits the segment that this hash belongs to, which `mayGrow`. Recorded as a pause.
    *
    * @throws HeapFullError if the heap has no room; nothing is changed then.
    */
@@ -260,7 +271,6 @@ export class KeyIndex {
 
   /** Splits a segment by the next bit of the hash. */
   #split(segment: Segment, hash: number): void {
-    if (segment.depth + TRUNK_BITS >= MAX_DEPTH) throw new Error('too many keys share 24 bits of hash');
     const sibling = this.#newSegment(segment.trunk, segment.depth + 1);
     const startMs = this.#heap.pauses.start();
     if (segment.depth + TRUNK_BITS === 32 - this.#root.shift) this.#doubleDirectory();

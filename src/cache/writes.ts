@@ -275,6 +275,7 @@ export class Writes<K extends CacheKey, V> {
   #prepare(hash: number): boolean {
     const { index } = this.#store;
     while (index.isFull(hash)) {
+      if (!index.mayGrow(hash)) return false;
       const regions = index.growthRegions;
       if (regions > 0 && !this.#engine.room.ensure(regions)) return false;
       // Room that was made may have been made in this segment.

@@ -492,6 +492,26 @@ describe('keys', () => {
     );
   });
 
+  it('whose hashes were made to be one are refused past what the index holds, to nobody else’s cost', () => {
+    const cache = new ArenaCache<string, number>({ maxBytes: 8 << 20 });
+    // Whatever the seed: the top bit of one word comes out of the hash as these two of the next.
+    const pairs = ['aaaaaaaa', 'aaa\xe1aa\x60\xe1'];
+    const crafted = Array.from({ length: 1024 }, (_, n) =>
+      Array.from({ length: 10 }, (_, bit) => pairs[(n >> bit) & 1]).join(''),
+    );
+    const stored = crafted.map((key, n) => cache.trySet(key, n));
+    const count = stored.filter((is) => is).length;
+    expect(count).toBeGreaterThan(500);
+    expect(count).toBeLessThan(1024);
+    expect(crafted.map((key, n) => cache.get(key) === (stored[n] ? n : undefined))).not.toContain(false);
+    const others = Array.from({ length: 1000 }, (_, n) => cache.trySet(`k${n}`, n));
+    expect(others.filter((is) => is).length).toBeGreaterThan(950);
+    expect(others.map((is, n) => cache.get(`k${n}`) === (is ? n : undefined))).not.toContain(false);
+    for (const key of crafted) cache.delete(key);
+    expect(cache.trySet(crafted[1023]!, 1)).toBe(true);
+    cache.heap.verify();
+  });
+
   it('of other types are refused', () => {
     const cache = new ArenaCache<never, number>();
     for (const key of [undefined, null, {}, [], true, Symbol('s')]) {
