@@ -52,7 +52,9 @@ export class Autopurge {
     // Stale is what is older than its ttl, not what is as old.
     const inMs = Math.min(LONGEST_MS, Math.max(1, Math.ceil(atMs - this.#host.nowMs()) + 1));
     const weak = new WeakRef(this);
-    this.#timer = setTimeout(() => weak.deref()?.fire(), inMs).unref();
+    this.#timer = setTimeout(() => weak.deref()?.fire(), inMs);
+    // Where a program has put a browser's timers in place of Node's, they are numbers.
+    this.#timer.unref?.();
   }
 
   /** The timer has gone off. */

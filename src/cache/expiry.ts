@@ -28,9 +28,11 @@ export class Expiry {
     if (this.#resolutionMs === 0) return this.#now();
     if (this.#cachedNowMs < 0) {
       this.#cachedNowMs = this.#now();
-      setTimeout(() => {
+      const timer = setTimeout(() => {
         this.#cachedNowMs = -1;
-      }, this.#resolutionMs).unref();
+      }, this.#resolutionMs);
+      // Where a program has put a browser's timers in place of Node's, they are numbers.
+      timer.unref?.();
     }
     return this.#cachedNowMs;
   }

@@ -67,6 +67,19 @@ describe('ttlAutopurge', () => {
     expect(vi.getTimerCount()).toBeGreaterThan(0);
   });
 
+  it('takes timers that are numbers, as a browser’s are', () => {
+    const { setTimeout: timer } = globalThis;
+    vi.stubGlobal('setTimeout', (run: () => void, ms: number): number => Number(timer(run, ms)));
+    try {
+      const cache = make();
+      cache.set('a', 1, { ttl: 100 });
+      vi.advanceTimersByTime(110);
+      expect([cache.size, gone]).toEqual([0, ['a=1 expire']]);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
   it('goes on after a dispose that throws', () => {
     let throws = true;
     const cache = new ArenaCache<string, number>({

@@ -192,6 +192,7 @@ describe('the structured codec', () => {
     expect(path(new Map([['k', [new WeakMap()]]]))).toBe('.get("k")[0]');
     expect(path([Stack.from([1])])).toBe('[0]');
     expect(path(new Set([Promise.resolve()]))).toBe('.<member>');
+    expect(path(new Error('x', { cause: [parseInt] }))).toBe('.cause[0]');
     const cyclic: Record<string, unknown> = { f: parseInt };
     cyclic.self = cyclic;
     expect(path(cyclic)).toBe('.f');

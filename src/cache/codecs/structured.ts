@@ -100,8 +100,11 @@ function childrenOf(value: object, path: string): [unknown, string][] {
   }
   if (value instanceof Set) return [...value].map((child) => [child, `${path}.<member>`]);
   if (ArrayBuffer.isView(value)) return [];
-  return Object.entries(value).map(([key, child]) => [
+  const children = Object.entries(value).map(([key, child]): [unknown, string] => [
     child,
     /^[A-Za-z_$][\w$]*$/.test(key) ? `${path}.${key}` : `${path}[${JSON.stringify(key)}]`,
   ]);
+  // An error's is kept, though it is not enumerable.
+  if (value instanceof Error && Object.hasOwn(value, 'cause')) children.push([value.cause, `${path}.cause`]);
+  return children;
 }
