@@ -312,7 +312,7 @@ export class ArenaCache<K extends CacheKey = string, V = unknown, FC = unknown> 
     }
   }
 
-  /** Drops everything. Without `dispose` callbacks O(regions), else O(entries). */
+  /** Drops everything. Without `dispose` callbacks O(regions), else O(entries), all of whose values are decoded first. */
   clear(): void {
     this.#manners.clear();
   }
