@@ -44,7 +44,7 @@
     },
     {
       'target_name': 'rolp_truth',
-      'sources': ['truth/truth.cc', 'src/cohorts.cc'],
+      'sources': ['truth/truth.cc', 'src/cohorts.cc', 'src/contexts.cc', 'src/lifetime_table.cc'],
     },
   ],
 }

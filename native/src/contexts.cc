@@ -125,11 +125,7 @@ void ContextTable::MoveInto(uint32_t victim, uint64_t key, std::vector<uint32_t>
   const Level level = slots_[victim]->level;
   uint32_t target = Find(key);
   if (target == kNoContext) {
-    // A fresh slot, not one that this round has let go: moved_to_ still speaks of those.
-    std::vector<uint32_t> freed = std::move(free_);
-    free_.clear();
     target = Create(key, std::move(frames), level);
-    free_ = std::move(freed);
     slots_[target]->folded = folded;
     moved_to_.resize(slots_.size(), kNoContext);
     moved_to_[target] = target;
@@ -138,7 +134,7 @@ void ContextTable::MoveInto(uint32_t victim, uint64_t key, std::vector<uint32_t>
   slots_[target]->MergeFrom(*slots_[victim]);
   index_.erase(slots_[victim]->key);
   slots_[victim].reset();
-  free_.push_back(victim);
+  let_go_.push_back(victim);
   moved_to_[victim] = target;
 }
 
@@ -152,7 +148,7 @@ std::vector<uint32_t> ContextTable::Fold() {
     if (slots_[i]->samples > 0 || slots_[i]->live_samples > 0 || slots_[i]->folded != 0) continue;
     index_.erase(slots_[i]->key);
     slots_[i].reset();
-    free_.push_back(i);
+    let_go_.push_back(i);
     moved_to_[i] = kNoContext;
   }
 
@@ -182,6 +178,8 @@ std::vector<uint32_t> ContextTable::Fold() {
   for (uint32_t i = 0; i < moved_to_.size(); i++) {
     while (moved_to_[i] != kNoContext && moved_to_[moved_to_[i]] != moved_to_[i]) moved_to_[i] = moved_to_[moved_to_[i]];
   }
+  free_.insert(free_.end(), let_go_.begin(), let_go_.end());
+  let_go_.clear();
   SweepFrames();
   return std::move(moved_to_);
 }

@@ -92,6 +92,8 @@ class ContextTable {
 
   void ClearLive();
   size_t count() const { return index_.size(); }
+  // Indices given out so far: each poll passes over all of them.
+  size_t places() const { return slots_.size(); }
   // Indices of all contexts, in no order.
   std::vector<uint32_t> All() const;
   FrameTable& frames() { return frames_; }
@@ -107,6 +109,8 @@ class ContextTable {
   std::unordered_map<uint64_t, uint32_t> index_;
   std::vector<std::unique_ptr<Context>> slots_;
   std::vector<uint32_t> free_;
+  // Indices that this round of folding has let go. moved_to_ still speaks of them: they are given out again after it.
+  std::vector<uint32_t> let_go_;
   std::vector<uint32_t> moved_to_;
   uint64_t folded_contexts_ = 0;
 };

@@ -6,6 +6,8 @@
 // the objects followed, deaths and liveAges by age. reset() forgets all labels and the objects followed.
 // drawPolls(budgetPercent, seed, cycles, cycleNs, cycleCpuNs, pollNs, pollCpuNs) -> the numbers of the GC cycles that the
 // sampler's budget has polled, where a cycle and a poll take that much wall and CPU time: the real draw, on clocks of paper.
+// churnContexts(maxContexts, rounds, perRound) -> {places, lost}: the places that the sampler's table of contexts has after each
+// round of so many contexts that were never there before, folded as a poll does it, and how many of them folding left nowhere.
 // mallocBytes() -> what malloc has handed out in this process (0 where glibc cannot tell): where an addon's memory is.
 #include <node.h>
 #if defined(__GLIBC__)
@@ -20,6 +22,7 @@
 #include <vector>
 
 #include "../src/cohorts.h"
+#include "../src/contexts.h"
 
 namespace rolp_truth {
 
@@ -182,6 +185,40 @@ void DrawPolls(const Args& args) {
   args.GetReturnValue().Set(Numbers(context, polled));
 }
 
+void ChurnContexts(const Args& args) {
+  v8::Isolate* isolate = args.GetIsolate();
+  v8::Local<v8::Context> context = isolate->GetCurrentContext();
+  const auto number = [&](int index) {
+    return static_cast<uint64_t>(args[index]->NumberValue(context).FromMaybe(0));
+  };
+  const uint64_t rounds = number(1), per_round = number(2);
+  rolp::ContextTable table(number(0));
+  std::vector<uint64_t> places;
+  uint64_t made = 0, lost = 0;
+  for (uint64_t round = 0; round < rounds; round++) {
+    for (uint64_t i = 0; i < per_round; i++) {
+      made++;
+      const uint32_t leaf = table.frames().Intern("leaf" + std::to_string(made), "app.js", 1, 1);
+      const uint32_t caller = table.frames().Intern("main", "app.js", 1, 1);
+      table.at(table.Create(rolp::Mix(1, made), {leaf, caller}, rolp::Level::kOff)).samples = 1;
+    }
+    if (table.over_cap()) {
+      const std::vector<uint32_t> before = table.All();
+      const std::vector<uint32_t> moved = table.Fold();
+      const std::vector<uint32_t> after = table.All();
+      const std::unordered_set<uint32_t> there(after.begin(), after.end());
+      for (const uint32_t index : before) lost += there.count(moved[index]) == 0 ? 1 : 0;
+    }
+    places.push_back(table.places());
+  }
+  uint64_t counted = 0;
+  for (const uint32_t index : table.All()) counted += table.at(index).samples;
+  v8::Local<v8::Object> result = v8::Object::New(isolate);
+  Set(context, result, "places", Numbers(context, places));
+  Set(context, result, "lost", v8::Number::New(isolate, static_cast<double>(lost + made - counted)));
+  args.GetReturnValue().Set(result);
+}
+
 void MallocBytes(const Args& args) {
 #if defined(__GLIBC__)
   const struct mallinfo2 info = mallinfo2();
@@ -209,7 +246,13 @@ NODE_MODULE_INIT() {
     node::AddEnvironmentCleanupHook(isolate, CleanUp, isolate);
   }
   const std::pair<const char*, v8::FunctionCallback> functions[] = {
-      {"track", Track}, {"report", Report}, {"reset", Reset}, {"mallocBytes", MallocBytes}, {"drawPolls", DrawPolls}};
+      {"track", Track},
+      {"report", Report},
+      {"reset", Reset},
+      {"mallocBytes", MallocBytes},
+      {"drawPolls", DrawPolls},
+      {"churnContexts", ChurnContexts},
+  };
   for (const auto& [name, function] : functions) {
     Set(context, exports, name, v8::Function::New(context, function).ToLocalChecked());
   }

@@ -1,5 +1,15 @@
+import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { runFixture } from './helpers.js';
+
+/** See native/truth/truth.cc. */
+interface TruthAddon {
+  churnContexts(
+    maxContexts: number,
+    rounds: number,
+    perRound: number,
+  ): { readonly places: readonly number[]; readonly lost: number };
+}
 
 interface Row {
   readonly threadId: number;
@@ -69,5 +79,16 @@ describe('churn of short-lived contexts', () => {
     const [middle, end] = [churn.marks[4]!, churn.marks[9]!];
     const growth = end.mallocBytes - middle.mallocBytes - 400 * Math.max(0, end.live - middle.live);
     expect(growth).toBeLessThan(2 << 20);
+  });
+
+  it('takes no more places in the table of contexts, all of which each poll passes over', () => {
+    const { churnContexts } = createRequire(import.meta.url)(
+      `../../native/build/${process.versions.modules}/rolp_truth.node`,
+    ) as TruthAddon;
+    const { places, lost } = churnContexts(200, 400, 25);
+    expect(lost).toBe(0);
+    expect(places[7]).toBe(200);
+    expect(places.at(-1)).toBe(places[20]);
+    expect(places.at(-1)).toBeLessThan(2 * 200);
   });
 });
