@@ -23,6 +23,7 @@ import { type FallbackContext, FallbackContexts, type Life } from './fallback-co
 import { openDoor, type SamplerDoor } from './fallback-doors.js';
 import { type Poll, pollInspector, SampleWeights } from './fallback-poll.js';
 import type { PauseSums, SampleSource, SampleSourceOptions } from './sample-source.js';
+import { checkBudgetPercent, checkIntervalBytes, checkLevel, checkSampling } from './sampling-options.js';
 
 /** Pause between two polls of a cohort, and between looks for the first GC after it. */
 const STEP_MS = 20;
@@ -86,6 +87,7 @@ export class FallbackSource implements SampleSource {
   }
 
   start(options: SampleSourceOptions): void {
+    checkSampling(options);
     this.#session.connect();
     this.#options = options;
     this.#random = options.seed === undefined ? mathRandom : seededRandom(options.seed);
@@ -113,6 +115,7 @@ export class FallbackSource implements SampleSource {
   }
 
   setLevel(level: AttributionLevel): void {
+    checkLevel(level);
     if (level === this.#level || this.#gcClock === undefined) return;
     const now = this.#gcClock.read();
     Object.assign(this.#windows.at(-1)!, { endMs: now.ms, endGcCycle: now.gcCycles });
@@ -125,6 +128,7 @@ export class FallbackSource implements SampleSource {
   }
 
   setInterval(intervalBytes: number): void {
+    checkIntervalBytes(intervalBytes);
     if (this.#gcClock === undefined) throw new Error('FallbackSource.setInterval() before start()');
     this.#poll();
     this.#door.stop();
@@ -132,6 +136,7 @@ export class FallbackSource implements SampleSource {
   }
 
   setBudget(budgetPercent: number): void {
+    checkBudgetPercent(budgetPercent);
     if (this.#options !== undefined) this.#options = { ...this.#options, budgetPercent };
   }
 

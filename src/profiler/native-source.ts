@@ -2,6 +2,7 @@ import { threadId } from 'node:worker_threads';
 import { type Addon, type Clock, loadAddon, ownClock } from '../base/index.js';
 import { type AttributionLevel, LEVELS, type ThreadAggregates } from './aggregates.js';
 import type { PauseSums, SampleSource, SampleSourceOptions } from './sample-source.js';
+import { checkBudgetPercent, checkIntervalBytes, checkLevel, checkSampling } from './sampling-options.js';
 import { aggregatesOf, type ThreadReading } from './thread-reading.js';
 
 /** A thread as the process-wide store lists it. */
@@ -81,6 +82,7 @@ export class NativeSource implements SampleSource {
   }
 
   start(options: SampleSourceOptions): void {
+    checkSampling(options);
     this.#key = this.#addon.start({
       intervalBytes: options.intervalBytes,
       stackDepth: options.stackDepth,
@@ -102,15 +104,18 @@ export class NativeSource implements SampleSource {
   }
 
   setLevel(level: AttributionLevel): void {
+    checkLevel(level);
     this.#addon.setLevel(LEVELS.indexOf(level));
   }
 
   /** @throws Error when V8's sampler was started by another tool: its interval is not ours to change. */
   setInterval(intervalBytes: number): void {
+    checkIntervalBytes(intervalBytes);
     this.#addon.setInterval(intervalBytes);
   }
 
   setBudget(budgetPercent: number): void {
+    checkBudgetPercent(budgetPercent);
     if (this.#running) this.#addon.setBudget(budgetPercent);
   }
 

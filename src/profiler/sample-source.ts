@@ -1,10 +1,10 @@
 import type { AttributionLevel, ThreadAggregates } from './aggregates.js';
 
-/** How a source is to sample. Values are checked by whoever read them from the user. */
+/** How a source is to sample. */
 export interface SampleSourceOptions {
-  /** Mean bytes between two samples. */
+  /** Mean bytes between two samples, at least 1. */
   readonly intervalBytes: number;
-  /** Frames kept per sample, leaf first. */
+  /** Frames kept per sample, leaf first: 1 to 1024. */
   readonly stackDepth: number;
   /** Share of wall time (native: and of the thread's CPU time) that polls may take, in per cent; 0 polls at every GC. */
   readonly budgetPercent: number;
@@ -33,7 +33,7 @@ export interface SampleSource {
   readonly engine: 'native' | 'v8-heap-profile' | 'pprof';
   /** One sentence on what this source cannot see, or null. */
   readonly limitation: string | null;
-  /** @throws Error when sampling cannot start, with a reason for the user. */
+  /** @throws TypeError or RangeError for an option that is no such value, Error when sampling cannot start, with a reason for the user. */
   start(options: SampleSourceOptions): void;
   /** Stops sampling and forgets V8's samples; `read` still answers with what was counted. */
   stop(): void;

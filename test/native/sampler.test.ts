@@ -1,6 +1,6 @@
 import vm from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import type { ContextAggregate, ThreadAggregates } from '../../src/profiler/index.js';
+import type { ContextAggregate, SampleSourceOptions, ThreadAggregates } from '../../src/profiler/index.js';
 import { collect, leaf, V8S_OWN_SAMPLES, warmUp, withSource } from './helpers.js';
 
 function makeTracked(i: number): unknown {
@@ -256,6 +256,34 @@ describe('the native sampler at budget 0', () => {
       expect(counts).toMatchObject({ missed: 0, intervalBytes: 128 });
       expectWhole(counts);
       expect(held.length).toBe(2);
+    });
+  });
+
+  const wrongOptions: [name: string, options: Partial<SampleSourceOptions>][] = [
+    ['intervalBytes', { intervalBytes: 0 }],
+    ['intervalBytes', { intervalBytes: Number.NaN }],
+    ['stackDepth', { stackDepth: -1 }],
+    ['budgetPercent', { budgetPercent: Number.NaN }],
+    ['maxContexts', { maxContexts: 0 }],
+    ['level', { level: 'call' as 'calls' }],
+    ['inclusion', { inclusion: 2 }],
+    ['seed', { seed: -1 }],
+  ];
+  it.each(wrongOptions)('refuses a wrong %s, of which V8 or the addon might die: %o', (name, wrong) => {
+    expect(() => withSource(wrong, () => {})).toThrow(name);
+  });
+
+  it('refuses what is wrong while it runs as well', () => {
+    withSource({ intervalBytes: 1024 }, (source) => {
+      for (const wrong of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+        expect(() => source.setInterval(wrong)).toThrow('intervalBytes');
+      }
+      expect(() => source.setBudget(Number.NaN)).toThrow('budgetPercent');
+      expect(() => source.setLevel('call' as 'calls')).toThrow('level');
+      const held = make(500);
+      collect('minor');
+      expect(source.read()).toMatchObject({ epochs: [{ reason: 'start' }], windows: [{ level: 'off' }] });
+      expect(held.length).toBe(500);
     });
   });
 

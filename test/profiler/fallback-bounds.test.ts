@@ -86,6 +86,20 @@ describe('the fallback’s memory is bounded', () => {
   });
 });
 
+it('a wrong interval is refused before V8, which would end the process, hears of it', () => {
+  const door = countingDoor();
+  const source = new FallbackSource(
+    door,
+    sessionThat((answer) => answer(new Error('not running'))),
+  );
+  expect(() => source.start({ ...options, intervalBytes: 0 })).toThrow('intervalBytes');
+  expect(door.calls).toEqual([]);
+  source.start(options);
+  expect(() => source.setInterval(Number.NaN)).toThrow('intervalBytes');
+  expect(door.calls).toEqual(['start']);
+  source.stop();
+});
+
 it('another’s sampler, started where rolp’s was stopped, is adopted: its ids are other objects, and it is not stopped', async () => {
   const callFrame = { functionName: 'f', url: 'app.js', lineNumber: 0, columnNumber: 0 };
   const head = { id: 1, callFrame, children: [{ id: 2, callFrame, children: [] }] };
