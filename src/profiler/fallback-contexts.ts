@@ -5,6 +5,8 @@ import {
   type LifetimeCell,
   type RawFrame,
 } from './aggregates.js';
+import { contextIds } from './context-id.js';
+import { Memo } from './memo.js';
 
 /** As the addon deals them (GroupOf in native/src/contexts.h): at random beyond the first, by a hash (Murmur's finaliser). */
 function groupOf(cohort: number): number {
@@ -160,10 +162,18 @@ export class FallbackContext {
 export class FallbackContexts {
   readonly #contexts = new Map<string, FallbackContext>();
   readonly #most: number;
-  folded = 0;
+  /** Those folded last, each of which is counted once, by shortened hashes: their stacks may have no end. */
+  readonly #foldedIds: Memo<true>;
+  #folded = 0;
 
   constructor(most: number) {
     this.#most = most;
+    this.#foldedIds = new Memo(Math.max(1, most));
+  }
+
+  /** Contexts that were folded; one that was not seen for long is counted again. */
+  get folded(): number {
+    return this.#folded;
   }
 
   all(): Iterable<FallbackContext> {
@@ -171,18 +181,36 @@ export class FallbackContexts {
   }
 
   of(stack: readonly RawFrame[], level: AttributionLevel): FallbackContext {
-    const whole = this.#contexts.get(keyOf(stack, level, 0));
+    const wholeKey = keyOf(stack, level, 0);
+    const whole = this.#contexts.get(wholeKey);
     if (whole !== undefined) return whole;
-    const folded = this.#contexts.size < this.#most ? 0 : this.#contexts.size < 2 * this.#most ? 1 : 2;
+    const { size } = this.#contexts;
+    // Its leaf stands where that was kept when there was room for it.
+    const hasLeaf = this.#contexts.has(keyOf(stack.slice(0, 1), level, 1));
+    const folded = size < this.#most ? 0 : size < 2 * this.#most || hasLeaf ? 1 : 2;
     const frames = folded === 0 ? stack : stack.slice(0, 2 - folded);
     const key = keyOf(frames, level, folded);
-    if (folded > 0) this.folded++;
+    if (folded > 0) this.#countFolded(wholeKey);
     let context = this.#contexts.get(key);
     if (context === undefined) {
       context = new FallbackContext(frames, level, folded);
       this.#contexts.set(key, context);
     }
     return context;
+  }
+
+  /** Lets go of what no cohort has counted and nothing in `live` keeps alive: it tells nothing, and takes others' room. */
+  letGoExcept(live: ReadonlyMap<FallbackContext, unknown>): void {
+    for (const [key, context] of this.#contexts) {
+      if (context.samples === 0 && !live.has(context)) this.#contexts.delete(key);
+    }
+  }
+
+  #countFolded(key: string): void {
+    const [id] = contextIds([key]);
+    if (this.#foldedIds.get(id!) !== undefined) return;
+    this.#foldedIds.set(id!, true);
+    this.#folded++;
   }
 }
 

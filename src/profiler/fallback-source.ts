@@ -198,6 +198,7 @@ export class FallbackSource implements SampleSource {
       counts.bytes += scaledBytes;
       live.set(context, counts);
     }
+    this.#contexts.letGoExcept(live);
     const withLiving = new Map<FallbackContext, FallbackContext>();
     for (const { context, weight, cohort, born, lastSeen } of this.#watched.values()) {
       const copy = withLiving.get(context) ?? context.copy();

@@ -69,6 +69,63 @@ describe('the fallback’s memory is bounded', () => {
     }
   });
 
+  /** Looks that see one live object of each of these functions, all called by `main`. */
+  const lookAt = (names: readonly string[], firstOrdinal = 1) => {
+    const frame = (functionName: string) => ({
+      functionName,
+      url: 'app.js',
+      lineNumber: 0,
+      columnNumber: 0,
+    });
+    const children = names.map((name, i) => ({ id: 3 + i, callFrame: frame(name), children: [] }));
+    const main = { id: 2, callFrame: frame('main'), children };
+    return {
+      profile: {
+        head: { id: 1, callFrame: frame('(root)'), children: [main] },
+        samples: names.map((_, i) => ({ size: 512, nodeId: 3 + i, ordinal: firstOrdinal + i })),
+      },
+    };
+  };
+
+  it('in contexts that were only ever seen alive: they go with their objects', () => {
+    let looks = 0;
+    const source = new FallbackSource(
+      countingDoor(),
+      sessionThat((answer) => {
+        looks++;
+        answer(null, lookAt([`f${looks}`], looks));
+      }),
+    );
+    source.start(options);
+    for (let i = 0; i < 2 * options.maxContexts; i++) {
+      const { contexts, foldedContexts } = source.read();
+      expect(contexts.map(({ frames }) => frames[0]!.function)).toEqual([`f${looks}`]);
+      expect(foldedContexts).toBe(0);
+    }
+    source.stop();
+  });
+
+  it('in contexts beyond the cap, each of which is folded the same way again and counted once', () => {
+    const source = new FallbackSource(
+      countingDoor(),
+      sessionThat((answer) => answer(null, lookAt(['a', 'b', 'c', 'd', 'e']))),
+    );
+    source.start({ ...options, maxContexts: 2 });
+    for (let i = 0; i < 10; i++) {
+      const { contexts, foldedContexts } = source.read();
+      const seen = contexts.map(({ folded, frames, live }) => [folded, frames.length, live.samples]);
+      expect(seen).toEqual([
+        [0, 2, 1],
+        [0, 2, 1],
+        [1, 1, 1],
+        [1, 1, 1],
+        [2, 0, 1],
+      ]);
+      expect(foldedContexts).toBe(3);
+    }
+    source.stop();
+  });
+
   it('in epochs, where somebody stops V8’s sampler again and again', () => {
     const source = new FallbackSource(
       countingDoor(),
