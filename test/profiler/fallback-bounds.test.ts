@@ -1,5 +1,6 @@
 import type { Session } from 'node:inspector';
-import { describe, expect, it } from 'vitest';
+import v8 from 'node:v8';
+import { describe, expect, it, vi } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
 import { FallbackContext } from '../../src/profiler/fallback-contexts.js';
 import type { SamplerDoor } from '../../src/profiler/fallback-doors.js';
@@ -124,6 +125,25 @@ describe('the fallback’s memory is bounded', () => {
       expect(foldedContexts).toBe(3);
     }
     source.stop();
+  });
+
+  it('in the GCs that V8 lists, which are read in between where looks are rare', async () => {
+    const listed = vi.spyOn(v8.GCProfiler.prototype, 'stop');
+    let looks = 0;
+    const source = new FallbackSource(
+      countingDoor(),
+      sessionThat((answer) => {
+        looks++;
+        answer(null, lookAt(['f']));
+      }),
+    );
+    // So small a budget that half a minute passes before the first look.
+    source.start({ ...options, budgetPercent: 0.001, seed: 1 });
+    const before = listed.mock.calls.length;
+    await expect.poll(() => listed.mock.calls.length, { timeout: 25_000 }).toBeGreaterThan(before);
+    expect(looks).toBe(0);
+    source.stop();
+    listed.mockRestore();
   });
 
   it('in epochs, where somebody stops V8’s sampler again and again', () => {
