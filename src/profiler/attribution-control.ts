@@ -129,7 +129,10 @@ export class AttributionControl {
     const outcome = this.#board.follows
       ? this.#refuse('open', level, 'worker threads follow the main thread')
       : this.#change('open', level);
-    if ('changed' in outcome) this.#closeAtCycle = this.#options.source.gcCycles() + cycles;
+    if ('changed' in outcome) {
+      this.#closeAtCycle = this.#options.source.gcCycles() + cycles;
+      this.#checkSoon();
+    }
     return outcome;
   }
 
@@ -140,7 +143,7 @@ export class AttributionControl {
       : this.#change('close', 'off');
     if ('changed' in outcome) {
       this.#closeAtCycle = null;
-      this.#patience = 1;
+      this.#checkSoon();
     } else this.#closeAtCycle ??= this.#options.source.gcCycles();
     return outcome;
   }
@@ -158,11 +161,17 @@ export class AttributionControl {
     }
     const outcome = this.#board.follows ? this.#follow() : this.#closeWhenDue();
     if (outcome === null || 'changed' in outcome) {
-      this.#patience = 1;
+      this.#checkSoon();
       return;
     }
     this.#checksToWait = this.#patience;
     this.#patience = Math.min(this.#patience * 2, MOST_CHECKS_BETWEEN_TRIES);
+  }
+
+  /** What was refused before says nothing of the window that is open now. */
+  #checkSoon(): void {
+    this.#checksToWait = 0;
+    this.#patience = 1;
   }
 
   /** What a timer throws would end the app. */

@@ -192,6 +192,21 @@ describe('attribution windows', () => {
     expect(control.level).toBe('off');
   });
 
+  it('close in time, however often the close of one before was refused', () => {
+    const { control, state } = fakeControl();
+    control.openWindow('calls', 5);
+    state.heapBytes = 900e6;
+    state.cycles = 5;
+    for (let i = 0; i < 600; i++) control.check();
+    expect(control.level).toBe('calls');
+    state.heapBytes = 50e6;
+    expect(control.closeWindow()).toMatchObject({ changed: true });
+    control.openWindow('calls', 5);
+    state.cycles = 10;
+    control.check();
+    expect(control.level).toBe('off');
+  });
+
   it('learn the price of a MB from their own pauses', () => {
     const { control, state } = fakeControl({ maxPauseMs: 1000 }, 0.25);
     expect(control.predictedPauseMs()).toBeCloseTo(85);
