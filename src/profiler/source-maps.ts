@@ -24,6 +24,16 @@ const MAPPING_WORD = 'sourceMappingURL=';
 
 /** What is kept of a map: neither names nor the sources' texts, which are most of its file. */
 interface KeptMap {
+  /** One; of an index map, as Turbopack and other bundlers write it, one for each file that was bundled. */
+  readonly sections: readonly KeptSection[];
+  /** Of their mappings. */
+  readonly chars: number;
+}
+
+/** Mappings that hold from a place in the file on, 0-based, up to where the next section begins. */
+interface KeptSection {
+  readonly line: number;
+  readonly column: number;
   readonly mappings: Mappings;
   /** Paths and URLs. */
   readonly sources: readonly (string | null)[];
@@ -58,8 +68,14 @@ export class SourceMaps {
   originalOf(path: string, line: number, column: number): SourcePosition | null {
     const map = this.#mapOf(path);
     if (map === null || line < 1) return null;
-    const found = map.mappings.find(line - 1, Math.max(0, column - 1));
-    const source = found === null ? null : map.sources[found.source];
+    const [atLine, atColumn] = [line - 1, Math.max(0, column - 1)];
+    const section = map.sections.findLast(
+      (one) => one.line < atLine || (one.line === atLine && one.column <= atColumn),
+    );
+    if (section === undefined) return null;
+    const inColumn = section.line === atLine ? atColumn - section.column : atColumn;
+    const found = section.mappings.find(atLine - section.line, inColumn);
+    const source = found === null ? null : section.sources[found.source];
     if (found === null || source == null) return null;
     return { source: asPath(source), line: found.line + 1, column: found.column + 1 };
   }
@@ -68,7 +84,7 @@ export class SourceMaps {
     let map = this.#maps.get(path);
     if (map === undefined) {
       map = heldByNode(path) ?? namedByFile(path);
-      this.#chars += map?.mappings.chars ?? 0;
+      this.#chars += map?.chars ?? 0;
     } else this.#maps.delete(path);
     this.#maps.set(path, map);
     this.#trim();
@@ -80,7 +96,7 @@ export class SourceMaps {
       const isFull = this.#chars > this.#mostChars || this.#maps.size > MOST_KEPT_FILES;
       if (!isFull || this.#maps.size === 1) return;
       this.#maps.delete(path);
-      this.#chars -= map?.mappings.chars ?? 0;
+      this.#chars -= map?.chars ?? 0;
     }
   }
 }
@@ -142,16 +158,42 @@ function parse(json: Buffer | string, url: string): KeptMap | null {
   }
 }
 
+interface RawMap {
+  readonly mappings?: unknown;
+  readonly sources?: unknown;
+  readonly sourceRoot?: unknown;
+  readonly sections?: readonly { readonly offset: { line: number; column: number }; readonly map: RawMap }[];
+}
+
 function keep(payload: unknown, url: string): KeptMap | null {
   try {
-    const { mappings, sources, sourceRoot } = payload as Record<string, unknown>;
-    if (typeof mappings !== 'string') return null;
-    // Only to resolve the sources' names.
-    const names = { version: 3, mappings: '', names: [], sources, sourceRoot } as SourceMapInput;
-    return { mappings: new Mappings(mappings), sources: new TraceMap(names, url).resolvedSources };
+    const map = payload as RawMap;
+    const parts = Array.isArray(map.sections)
+      ? (map.sections as NonNullable<RawMap['sections']>)
+      : [{ offset: { line: 0, column: 0 }, map }];
+    if (parts.length === 0) return null;
+    const sections = parts.map((part) => keepSection(part.map, part.offset, url));
+    return { sections, chars: sections.reduce((sum, { mappings }) => sum + mappings.chars, 0) };
   } catch {
     return null;
   }
+}
+
+/** @throws TypeError or whatever else comes of what is no map. */
+function keepSection(
+  { mappings, sources, sourceRoot }: RawMap,
+  { line, column }: { readonly line: number; readonly column: number },
+  url: string,
+): KeptSection {
+  if (typeof mappings !== 'string') throw new TypeError('no mappings');
+  // Only to resolve the sources' names.
+  const names = { version: 3, mappings: '', names: [], sources, sourceRoot } as SourceMapInput;
+  return {
+    line,
+    column,
+    mappings: new Mappings(mappings),
+    sources: new TraceMap(names, url).resolvedSources,
+  };
 }
 
 function asPath(source: string): string {

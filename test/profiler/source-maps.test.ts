@@ -65,7 +65,9 @@ describe('source maps', () => {
       'sources that are none': { sources: null },
       'mappings that are no text': { mappings: 5 },
       'no mappings': { mappings: undefined },
-      sections: { mappings: undefined, sections: [] },
+      'no sections': { mappings: undefined, sections: [] },
+      'sections that are none': { mappings: undefined, sections: [5] },
+      'a section without a map': { mappings: undefined, sections: [{ offset: { line: 0, column: 0 } }] },
     };
     for (const [name, over] of Object.entries(broken)) {
       const path = compiled(name.replaceAll(' ', '-'), 5, over);
@@ -74,6 +76,36 @@ describe('source maps', () => {
     const path = compiled('null', 5);
     writeFileSync(`${path}.map`, 'null');
     expect(new SourceMaps().originalOf(path, 2, 1)).toBeNull();
+  });
+
+  it('in sections, as bundlers write one for each file, hold from their place to that of the next', () => {
+    const mappings = 'AAAA;AACA;AACA';
+    const part = (name: string) => ({ version: 3, sources: [`${name}.ts`], names: [], mappings });
+    const sections = [
+      { offset: { line: 1, column: 0 }, map: part('first') },
+      { offset: { line: 3, column: 10 }, map: part('second') },
+      { offset: { line: 8, column: 0 }, map: { version: 3, sources: [], names: [], mappings: '' } },
+    ];
+    const path = compiled('sections', 1, { mappings: undefined, sources: undefined, sections });
+    const maps = new SourceMaps();
+    const at = (line: number, column: number): string | null => {
+      const place = maps.originalOf(path, line, column);
+      return place === null ? null : `${place.source.slice(directory.length + 1)}:${place.line}`;
+    };
+    expect([at(1, 1), at(2, 1), at(3, 5), at(4, 10)]).toEqual([
+      null,
+      'first.ts:1',
+      'first.ts:2',
+      'first.ts:3',
+    ]);
+    expect([at(4, 11), at(5, 1), at(6, 3), at(7, 1), at(9, 1)]).toEqual([
+      'second.ts:1',
+      'second.ts:2',
+      'second.ts:3',
+      null,
+      null,
+    ]);
+    expect(maps.keptChars).toBe(2 * mappings.length);
   });
 
   it('are named by the last line that does, whatever the code says elsewhere', () => {
