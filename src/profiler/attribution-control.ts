@@ -9,6 +9,7 @@ import {
   DEFAULT_ATTRIBUTION,
   type FlagEnvironment,
   levelFlags,
+  undoFlags,
 } from './attribution.js';
 import { type Coverage, watchCoverage } from './coverage.js';
 import { type LevelBoard, processLevelBoard, soleLevelBoard } from './level-board.js';
@@ -101,6 +102,20 @@ export class AttributionControl {
       this.#options.deoptimiser.setFlag(flag);
     }
     this.#board.announce(this.#level);
+  }
+
+  /**
+   * Stops, and takes back what `applyFlags` did: where sampling cannot start after all, the app is to run as fast as without.
+   * Nothing is dropped, since app code has not run yet.
+   */
+  withdrawFlags(): void {
+    this.stop();
+    if (this.#board.follows) return;
+    for (const flag of undoFlags(this.#level, this.#options.deoptimiser.flags)) {
+      this.#options.deoptimiser.setFlag(flag);
+    }
+    this.#level = 'off';
+    this.#board.announce('off');
   }
 
   /** Starts the cheap check (four times a second, unref'd) that closes windows in time. Call it after the source started. */

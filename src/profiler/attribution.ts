@@ -61,6 +61,8 @@ interface LevelFlag {
   /** V8 that first has it, as major * 100 + minor, as far as seen in Node's releases. */
   readonly since: number;
   readonly value: (level: AttributionLevel, v8: number) => boolean | number;
+  /** What V8 has without rolp, where that is not what level `off` has. */
+  readonly byDefault?: (v8: number) => boolean | number;
 }
 
 /** V8 past this was not looked at: a flag might be gone, and V8 complains of unknown ones on stderr. */
@@ -69,8 +71,13 @@ const KNOWN_UNTIL = 1500;
 // `node --v8-options` of 20.20 (V8 11.3), 22.23 (12.4), 24.21 (13.6) and 26.10 (14.6) agree on the defaults given
 // here but where a version is named. Maglev is off on 20 and 22 unless asked for, where its flags do nothing.
 const FLAGS: readonly LevelFlag[] = [
-  { name: 'turbo-allocation-folding', since: 1000, value: () => false },
-  { name: 'maglev-allocation-folding', since: 1306, value: () => 0 },
+  { name: 'turbo-allocation-folding', since: 1000, value: () => false, byDefault: () => true },
+  {
+    name: 'maglev-allocation-folding',
+    since: 1306,
+    value: () => 0,
+    byDefault: (v8) => (v8 < 1400 ? 1 : 2),
+  },
   {
     name: 'max-inlined-bytecode-size',
     since: 1000,
@@ -120,9 +127,22 @@ export function levelFlags(
         : from !== undefined
       : wanted === value(from ?? 'off', v8);
     if (inForce) continue;
-    flags.push(typeof wanted === 'number' ? `--${name}=${wanted}` : `--${wanted ? '' : 'no-'}${name}`);
+    flags.push(flagText(name, wanted));
   }
   return flags;
+}
+
+/** What takes back the flags that put a level in force at the start: V8 is then as it would be without rolp. */
+export function undoFlags(level: AttributionLevel, environment: FlagEnvironment): string[] {
+  const v8 = versionNumber(environment.v8);
+  const set = new Set(levelFlags(level, environment).map(flagName));
+  return FLAGS.filter(({ name }) => set.has(flagKey(name))).map(({ name, value, byDefault }) =>
+    flagText(name, byDefault?.(v8) ?? value('off', v8)),
+  );
+}
+
+function flagText(name: string, value: boolean | number): string {
+  return typeof value === 'number' ? `--${name}=${value}` : `--${value ? '' : 'no-'}${name}`;
 }
 
 /** 13.6.233.17-node.53 is 1306. */

@@ -60,13 +60,18 @@ export function startProfiling(settings: Settings): Profiling {
   const attribution = attributionOfThread(source, settings.attribution, settings.windowPauseMs);
   attribution.applyFlags();
   const pollBudgetPercent = settings.budgetPercent * (1 - FILE_SHARE);
-  source.start({
-    intervalBytes: settings.intervalBytes,
-    stackDepth: settings.stackDepth,
-    budgetPercent: pollBudgetPercent,
-    maxContexts: settings.maxContexts,
-    level: attribution.level,
-  });
+  try {
+    source.start({
+      intervalBytes: settings.intervalBytes,
+      stackDepth: settings.stackDepth,
+      budgetPercent: pollBudgetPercent,
+      maxContexts: settings.maxContexts,
+      level: attribution.level,
+    });
+  } catch (error) {
+    attribution.withdrawFlags();
+    throw error;
+  }
   attribution.watch();
   const adaptation = new Adaptation({
     source,

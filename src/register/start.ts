@@ -40,7 +40,7 @@ export function start(): void {
     try {
       recorder = new Recorder(profiling, settings, origin, parent?.place);
     } catch (error) {
-      profiling.attribution.stop();
+      profiling.attribution.withdrawFlags();
       profiling.source.stop();
       throw error;
     }

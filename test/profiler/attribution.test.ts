@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { Session } from 'node:inspector';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { levelFlags } from '../../src/profiler/attribution.js';
+import { levelFlags, undoFlags } from '../../src/profiler/attribution.js';
 import { watchCoverage } from '../../src/profiler/coverage.js';
 import {
   AttributionControl,
@@ -75,6 +75,25 @@ describe('the flags of a level', () => {
     const options = ['--max_inlined_bytecode_size=900', '--noturbo-inlining', '--require', 'x'];
     expect(levelFlags('sites', { ...plain(NODE_20), options })).toEqual(['--no-turbo-allocation-folding']);
     expect(levelFlags('calls', { ...plain(NODE_20), options })).toEqual(['--no-turbo-allocation-folding']);
+  });
+
+  it('are taken back to what V8 has without them, and no others', () => {
+    expect(undoFlags('off', plain(NODE_20))).toEqual(['--turbo-allocation-folding']);
+    expect(undoFlags('calls', plain(NODE_24))).toEqual([
+      '--turbo-allocation-folding',
+      '--maglev-allocation-folding=1',
+      '--turbo-inlining',
+      '--maglev-inlining',
+    ]);
+    expect(undoFlags('sites', plain(NODE_26))).toEqual([
+      '--turbo-allocation-folding',
+      '--maglev-allocation-folding=2',
+      '--max-inlined-bytecode-size=460',
+      '--max-maglev-inlined-bytecode-size=100',
+    ]);
+    const options = ['--turbo-allocation-folding', '--no-turbo-inlining'];
+    expect(undoFlags('calls', { ...plain(NODE_20), options })).toEqual([]);
+    expect(undoFlags('off', { ...plain(NODE_24), compileCache: true })).toEqual([]);
   });
 
   it('are none at level off with a compile cache, whose entries they would void', () => {

@@ -224,6 +224,34 @@ describe('where rolp cannot work, it says so in one line and the app runs on', (
     expect(lines(end)[0]).toMatch(/^rolp: off, .*ENOTDIR.*app\.cjs\/profiles/);
   });
 
+  const reasons: [why: string, flags: readonly string[], env: Readonly<Record<string, string>>][] = [
+    ['the sampler is taken', ['--heap-prof', '--heap-prof-dir=out'], {}],
+    ['nothing can be written', [], { ROLP_OUT_DIR: 'app.cjs/profiles' }],
+  ];
+  it.each(reasons)('and with V8’s own flags, where %s', async (_, flags, env) => {
+    const end = await runApp({
+      files: {
+        'app.cjs': WORK,
+        'spy.cjs': `const v8 = require('v8'); const { setFlagsFromString } = v8; const flags = [];
+          v8.setFlagsFromString = (flag) => { flags.push(flag); setFlagsFromString(flag); };
+          require('module').syncBuiltinESMExports();
+          process.on('exit', () => console.log(JSON.stringify(flags)));`,
+      },
+      preload: ['--require', './spy.cjs', '--require', PRELOAD],
+      args: [...flags, 'app.cjs'],
+      env: { ROLP_ATTRIBUTION: 'calls', ...env },
+    });
+    expect(lines(end)).toHaveLength(1);
+    const set = JSON.parse(end.stdout.split('\n')[1]!) as string[];
+    // What was set first is set back then.
+    const nameOf = (flag: string): string => flag.replace(/^--(no-)?/, '').replace(/=.*/, '');
+    const [there, back] = [set.slice(0, set.length / 2), set.slice(set.length / 2)];
+    expect(there).toContain('--no-turbo-inlining');
+    expect(back).toContain('--turbo-inlining');
+    expect(back).toContain('--turbo-allocation-folding');
+    expect(back.map(nameOf)).toEqual(there.map(nameOf));
+  });
+
   it('a directory that is taken away is made again', async () => {
     const end = await runApp(app(`${WORK}require('fs').rmSync('rolp-profiles', { recursive: true })`));
     expect(threadsOf(end)).toEqual([0]);
