@@ -69,6 +69,8 @@ export class FallbackSource implements SampleSource {
   /** Of the last poll: the ids of V8's live samples, and their bytes. */
   #alive: ReadonlyMap<number, number> = new Map();
   #level: AttributionLevel = 'off';
+  /** Whether V8's sampler was started here: one that was adopted is another's. */
+  #isOwn = false;
   #epochs: Mutable<EpochAggregate>[] = [];
   #windows: Mutable<WindowAggregate>[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -113,7 +115,7 @@ export class FallbackSource implements SampleSource {
     if (this.#gcClock === undefined) return;
     this.#poll();
     this.#turnOff();
-    this.#door.stop();
+    this.#stopOwn();
   }
 
   setLevel(level: AttributionLevel): void {
@@ -129,10 +131,15 @@ export class FallbackSource implements SampleSource {
     this.#level = level;
   }
 
+  /** @throws Error when V8's sampler was started by another tool: its interval is not ours to change. */
   setInterval(intervalBytes: number): void {
     checkIntervalBytes(intervalBytes);
     if (this.#gcClock === undefined) throw new Error('FallbackSource.setInterval() before start()');
     this.#poll();
+    if (!this.#isOwn)
+      throw new Error(
+        "rolp: another tool has started V8's heap sampler, whose interval rolp must leave alone",
+      );
     this.#door.stop();
     this.#beginEpoch('interval', intervalBytes);
   }
@@ -219,7 +226,8 @@ export class FallbackSource implements SampleSource {
     const last = this.#epochs.at(-1);
     const now = this.#gcClock!.read();
     // One that is adopted runs already, and is not ours to stop or start.
-    if (reason !== 'adopted') this.#door.start(intervalBytes, this.#options!.stackDepth);
+    this.#isOwn = reason !== 'adopted';
+    if (this.#isOwn) this.#door.start(intervalBytes, this.#options!.stackDepth);
     if (last !== undefined) {
       // V8 forgets its samples: what lived is censored, never again looked for.
       Object.assign(last, { endMs: now.ms, samples: this.#lastOrdinal, censored: this.#watched.size });
@@ -296,6 +304,7 @@ export class FallbackSource implements SampleSource {
 
   /** Somebody stopped V8's sampler: start anew, once a poll. */
   #restart(): void {
+    // Also where it was another's: the door remembers that it was opened.
     try {
       this.#door.stop();
     } catch {
@@ -309,6 +318,10 @@ export class FallbackSource implements SampleSource {
     }
   }
 
+  #stopOwn(): void {
+    if (this.#isOwn) this.#door.stop();
+  }
+
   #turnOff(): void {
     stopTimer(this.#timer);
     const gcClock = this.#gcClock;
@@ -319,7 +332,7 @@ export class FallbackSource implements SampleSource {
 
   /** What a timer throws would end the app: sampling ends instead, with what was counted so far. */
   #giveUp(error: Error): void {
-    for (const end of [() => this.#turnOff(), () => this.#door.stop()]) {
+    for (const end of [() => this.#turnOff(), () => this.#stopOwn()]) {
       try {
         end();
       } catch {

@@ -199,8 +199,9 @@ it('another’s sampler, started where rolp’s was stopped, is adopted: its ids
   expect(epochs[1]!.samples).toBe(10);
   expect(samples).toBe(epochs[0]!.samples + 10);
   expect(contexts.map(({ deaths }) => deaths.young + deaths.old)).toEqual(contexts.map(() => 0));
-  expect(door.calls).toEqual(['start']);
+  expect(() => source.setInterval(1024)).toThrow(/another tool/);
   source.stop();
+  expect(door.calls).toEqual(['start']);
 });
 
 it('a look that throws turns the fallback off with one warning, and what was counted stays', async () => {
