@@ -191,7 +191,8 @@ void ThreadCpu(const Args& args) {
 }
 
 void MarkWritten(const Args& args) {
-  Store::Get().MarkWritten(static_cast<uint64_t>(NumberOf(args.GetIsolate(), args[0])));
+  v8::Isolate* isolate = args.GetIsolate();
+  Store::Get().MarkWritten(static_cast<uint64_t>(NumberOf(isolate, args[0])), args[1]->BooleanValue(isolate));
 }
 
 void Forget(const Args& args) {

@@ -1,5 +1,6 @@
 #include "store.h"
 
+#include <limits>
 #include <utility>
 
 namespace rolp {
@@ -63,7 +64,7 @@ bool Store::Read(uint64_t key, Reading* reading) {
   return true;
 }
 
-void Store::MarkWritten(uint64_t key) {
+void Store::MarkWritten(uint64_t key, bool is_last) {
   std::lock_guard<std::mutex> lock(mutex_);
   auto at = entries_.find(key);
   if (at == entries_.end()) return;
@@ -73,7 +74,7 @@ void Store::MarkWritten(uint64_t key) {
     entry.version = entry.record->version;
   }
   // One more than the version written, so that 0 can mean "never".
-  entry.written_version = entry.version + 1;
+  entry.written_version = is_last ? std::numeric_limits<uint64_t>::max() : entry.version + 1;
 }
 
 void Store::CountFile(uint64_t key, uint64_t cpu_ns) {

@@ -35,7 +35,8 @@ class Store {
   std::vector<Row> List();
   // False if there is no such key (any more).
   bool Read(uint64_t key, Reading* reading);
-  void MarkWritten(uint64_t key);
+  // `is_last`: whatever is counted from here on needs not be written.
+  void MarkWritten(uint64_t key, bool is_last);
   // A profile of the thread was written, which took that much CPU time.
   void CountFile(uint64_t key, uint64_t cpu_ns);
   void Forget(uint64_t key);

@@ -12,7 +12,7 @@ export interface ThreadRow {
   readonly threadId: number;
   /** True once the thread's isolate is gone. */
   readonly ended: boolean;
-  /** Whether `markWritten` was called for what it holds now. */
+  /** Whether `markWritten` was called for what it holds now, or for the last time. */
   readonly written: boolean;
   /** Grows with everything counted. */
   readonly version: number;
@@ -46,7 +46,7 @@ interface NativeAddon {
   pauseSums(): [count: number, ns: number, nsSquared: number];
   threads(): ThreadRow[];
   read(key: number): ThreadReading | null;
-  markWritten(key: number): void;
+  markWritten(key: number, isLast: boolean): void;
   countFile(key: number, cpuNs: number): void;
   threadCpuNs(): number;
   forget(key: number): void;
@@ -143,8 +143,13 @@ export interface ThreadStore {
   threads(): readonly ThreadRow[];
   /** As of the thread's last poll; null for a key that was forgotten. Cost: linear in its contexts, under a lock that the thread's next poll waits for. */
   read(key: number): ThreadAggregates | null;
-  /** Ended threads that were written make room first: the store keeps at most 1024 ended threads and 64 MiB of them. */
-  markWritten(key: number): void;
+  /**
+   * Ended threads that were written make room first: the store keeps at most 1024 ended threads and 64 MiB of them.
+   *
+   * @param isLast it stays written, whatever the thread's end still counts: the thread itself has told all, of which nobody
+   *   else knows a part.
+   */
+  markWritten(key: number, isLast?: boolean): void;
   /** Accounts for a profile of the thread that was written while it ran on. */
   countFile(key: number, cpuNs: number): void;
   /** CPU time of the calling thread. */
@@ -161,7 +166,7 @@ export function nativeThreadStore(): ThreadStore {
       const reading = addon.read(key);
       return reading === null ? null : aggregatesOf(reading);
     },
-    markWritten: (key) => addon.markWritten(key),
+    markWritten: (key, isLast = false) => addon.markWritten(key, isLast),
     countFile: (key, cpuNs) => addon.countFile(key, cpuNs),
     threadCpuNs: () => addon.threadCpuNs(),
     forget: (key) => addon.forget(key),

@@ -10,10 +10,11 @@ import {
   placedContexts,
   profileInput,
   profileText,
+  readProfile,
   type ThreadAggregates,
   type WindowNote,
 } from '../profiler/index.js';
-import { claimPlace, type ProfilePlace, writeProfile } from './profile-files.js';
+import { claimPlace, type ProfilePlace, profilePath, writeProfile } from './profile-files.js';
 import type { Profiling } from './profiling.js';
 import type { Settings } from './settings.js';
 import { tellUser } from './stderr.js';
@@ -70,7 +71,7 @@ export class Recorder {
     const { adaptation, store, ownKey, cpuMs } = this.#profiling;
     this.#guard(() => {
       const startMs = cpuMs();
-      const { profile, aggregates } = this.#writeOwn();
+      const { profile, aggregates } = this.#writeOwn(false);
       if (isMainThread) this.#writeWorkers((row) => row.ended);
       adaptation.look(profile, aggregates);
       const key = ownKey();
@@ -81,7 +82,7 @@ export class Recorder {
   /** When the thread is about to end. Its workers, if it is the main thread, end with it. */
   writeLast(): void {
     this.#guard(() => {
-      this.#writeOwn();
+      this.#writeOwn(true);
       if (isMainThread) this.#writeWorkers(() => true);
     });
   }
@@ -116,14 +117,14 @@ export class Recorder {
     });
   }
 
-  #writeOwn(): { readonly profile: Profile; readonly aggregates: ThreadAggregates } {
+  #writeOwn(isLast: boolean): { readonly profile: Profile; readonly aggregates: ThreadAggregates } {
     const aggregates = this.#profiling.source.read();
     const profile = this.#ownProfile(aggregates);
     const path = writeProfile(this.#place, threadId, profileText(profile));
     this.#last = { path, contexts: profile.contexts.length, gcCycles: profile.gc.gcCycles };
     const { store, ownKey } = this.#profiling;
     const key = ownKey();
-    if (store !== null && key !== undefined) store.markWritten(key);
+    if (store !== null && key !== undefined) store.markWritten(key, isLast);
     return { profile, aggregates };
   }
 
@@ -134,7 +135,8 @@ export class Recorder {
       if (row.key === ownKey() || !wanted(row)) continue;
       const aggregates = row.written ? null : store.read(row.key);
       if (aggregates !== null) {
-        writeProfile(this.#place, row.threadId, profileText(this.#profile(aggregates)));
+        const placed = placedIn(profilePath(this.#place, row.threadId));
+        writeProfile(this.#place, row.threadId, profileText(this.#profile(aggregates, [], placed)));
       }
       if (row.ended) store.forget(row.key);
       this.#workersWritten++;
@@ -150,5 +152,15 @@ export class Recorder {
       this.#failed = true;
       tellUser(`the profile could not be written: ${(error as Error).message}`);
     }
+  }
+}
+
+/** What a worker's own file tells of its heaps, which nobody else can look into once it is gone. */
+function placedIn(path: string): readonly ProfileContext[] {
+  try {
+    return readProfile(path).contexts.filter(({ kind }) => kind === 'placed');
+  } catch {
+    // It had not come to write one.
+    return [];
   }
 }

@@ -161,6 +161,9 @@ describe('nativeThreadStore', () => {
       collect('minor');
       expect(row().written).toBe(false);
       expect(row().version).toBeGreaterThan(version);
+      store.markWritten(key, true);
+      collect('minor');
+      expect(row().written).toBe(true);
       store.forget(key);
       expect(row()).toBeUndefined();
       expect(store.read(key)).toBeNull();

@@ -69,6 +69,38 @@ describe('under rolp/register', () => {
     expect(placed.map(({ decidedBy }) => decidedBy)).toEqual(['profile', 'profile']);
   });
 
+  /** Main does `then` once the worker's file tells of the heap. */
+  const onceTold = (then: string): string => `
+    const { readdirSync, readFileSync } = await import('node:fs');
+    const tells = (name) => name.endsWith('-1.json') && readFileSync('rolp-profiles/' + name, 'utf8').includes('"kind":"placed"');
+    const timer = setInterval(() => {
+      if (!readdirSync('rolp-profiles').some(tells)) return;
+      clearInterval(timer);
+      ${then};
+    }, 50);`;
+  const STAYS = 'setInterval(() => {}, 1000);';
+  const WORKERS: Record<string, { readonly worker: string; readonly main: string }> = {
+    'ends by itself': { worker: '', main: '' },
+    'is terminated': { worker: STAYS, main: onceTold('worker.terminate()') },
+    'ends with main': { worker: STAYS, main: onceTold('process.exit()') },
+  };
+  it.each(Object.entries(WORKERS))('what a heap in a worker learns is told, when it %s', async (_, how) => {
+    const end = await runApp({
+      files: {
+        'worker.mjs': `${app(64)['app.mjs']}${how.worker}`,
+        'main.mjs': `
+          import { Worker } from 'node:worker_threads';
+          const worker = new Worker(new URL('./worker.mjs', import.meta.url));${how.main}`,
+      },
+      args: ['main.mjs'],
+      env: { ROLP_QUIET: '1', ROLP_REPORT_PERIOD: '0.05', ROLP_BUDGET: '100' },
+    });
+    expect(end.code, end.stderr).toBe(0);
+    const profile = Object.values(end.profiles).find(({ process }) => process.threadId === 1)!;
+    const placed = profile.contexts.filter(({ kind }) => kind === 'placed');
+    expect(placed.map((context) => context.placed!.site).sort()).toEqual(['long', 'short']);
+  });
+
   it('does not with ROLP_PRETENURE=0', async () => {
     const end = await run(64, { ROLP_PRETENURE: '0' });
     expect(onlyProfile(end).contexts.filter(({ kind }) => kind === 'placed')).toEqual([]);
