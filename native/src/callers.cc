@@ -90,6 +90,9 @@ void CallerKey(const v8::FunctionCallbackInfo<v8::Value>& args) {
 
 void LearnInterpreter(const v8::FunctionCallbackInfo<v8::Value>& args) {
 #if ROLP_WALKS_STACK
+  // Once known it holds for the thread's isolate: asked for again from code that has been compiled meanwhile, what is repeated
+  // may be a recursion.
+  if (interpreter_pc != 0) return args.GetReturnValue().Set(true);
   uintptr_t seen[kMostFrames];
   int count = 0;
   uintptr_t repeated = 0;

@@ -79,7 +79,8 @@ export class StackKeys {
 
 function prepare(addon: Partial<StackAddon>): ((frames: number) => number) | null {
   if (addon.callerKey === undefined || addon.learnInterpreter === undefined) return null;
-  // Three functions that run once are interpreted, all with the same return address.
+  // Three functions that run once are interpreted, all with the same return address. (The addon learns it once a thread:
+  // later these may have been compiled.)
   const innermost = (learn: () => boolean): boolean => learn();
   const middle = (learn: () => boolean): boolean => innermost(learn);
   const outermost = (learn: () => boolean): boolean => middle(learn);

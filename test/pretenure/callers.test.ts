@@ -1,8 +1,14 @@
 import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { loadAddon } from '../../src/base/index.js';
 import { CallerIds } from '../../src/pretenure/callers.js';
 import { CALLER_DEPTH } from '../../src/pretenure/features.js';
 import { StackKeys } from '../../src/pretenure/stack-keys.js';
+
+interface StackAddon {
+  callerKey(frames: number): number;
+  learnInterpreter(): boolean;
+}
 
 const nowMs = (): number => performance.now();
 const slow = (): CallerIds => new CallerIds(nowMs, new StackKeys(CALLER_DEPTH, {}));
@@ -44,6 +50,22 @@ describe('callers', () => {
     for (let i = 0; i < 20_000; i++) one();
     expect(ids.captures).toBe(20_000);
     expect(ids.errorCaptures).toBeLessThan(200);
+  });
+
+  it('with the addon tell calls of one interpreted function apart, whoever asks for the interpreter again', () => {
+    if (!new StackKeys(CALLER_DEPTH).available) return;
+    const addon = loadAddon() as unknown as StackAddon;
+    // Compiled code that calls itself: its return address is repeated like the interpreter's.
+    const deep = (n: number): boolean => (n === 0 ? addon.learnInterpreter() : deep(n - 1));
+    let isKnown = true;
+    for (let i = 0; i < 20_000; i++) isKnown = deep(40) && isKnown;
+    expect(isKnown).toBe(true);
+    const cold = new Function('key', 'return [key(8), key(8)]') as (
+      key: (frames: number) => number,
+    ) => number[];
+    const [first, second] = cold(addon.callerKey);
+    expect(first).not.toBe(0);
+    expect(first).not.toBe(second);
   });
 
   it('tell await chains apart, however the addon sees them', async () => {
