@@ -26,13 +26,18 @@ namespace {
 
 // No frame is longer: a jump past it is no frame pointer.
 constexpr uintptr_t kMostFrameBytes = 1 << 20;
-constexpr int kMostFrames = 64;
+constexpr int kMostFrames = 128;
+// A chain that breaks off sooner has not left the addon: it was built without frame pointers.
+constexpr int kLeastFrames = 3;
 // In words from the frame pointer, on Node 20 to 26 (InterpreterFrameConstants).
 constexpr int kBytecodeArray = -4;
 constexpr int kBytecodeOffset = -5;
 
 // The return address into the interpreter; 0 until it is known.
 thread_local uintptr_t interpreter_pc = 0;
+// Frames between the addon and an interpreted function that calls it, where they are most: V8 11 and 12 go by way of C++
+// from there, compiled code does not.
+thread_local int native_frames = 0;
 thread_local uintptr_t stack_end = 0;
 
 uintptr_t StackEnd() {
@@ -46,21 +51,27 @@ uintptr_t StackEnd() {
   return stack_end;
 }
 
-// Calls visit(pc, fp) for `frames` frames from `fp` outwards: the address at which a frame goes on, and its pointer.
-// Returns whether there were as many.
+// Calls visit(pc, fp) for the frames from `fp` outwards, as long as it says to go on and there are any: the address at which
+// a frame goes on, and its pointer. Returns how many there were.
 template <typename Visit>
-inline bool Walk(const uintptr_t* fp, int frames, Visit visit) {
+inline int Walk(const uintptr_t* fp, Visit visit) {
   const uintptr_t end = StackEnd();
-  for (int i = 0; i < frames; i++) {
+  for (int i = 0; i < kMostFrames; i++) {
     const uintptr_t at = reinterpret_cast<uintptr_t>(fp);
-    if (at + 2 * sizeof(uintptr_t) > end) return false;
+    if (at + 2 * sizeof(uintptr_t) > end) return i;
     const uintptr_t next = fp[0];
-    if (next <= at || next - at > kMostFrameBytes || next % sizeof(uintptr_t) != 0) return false;
-    if (next + 2 * sizeof(uintptr_t) > end) return false;
-    visit(fp[1], reinterpret_cast<const uintptr_t*>(next));
+    if (next <= at || next - at > kMostFrameBytes || next % sizeof(uintptr_t) != 0) return i;
+    if (next + 2 * sizeof(uintptr_t) > end) return i;
+    if (!visit(fp[1], reinterpret_cast<const uintptr_t*>(next))) return i + 1;
     fp = reinterpret_cast<const uintptr_t*>(next);
   }
-  return true;
+  return kMostFrames;
+}
+
+// Whether a frame is V8's own, such as that between `new` and a constructor: a small number, of an even word, says of what
+// kind it is where functions have their context, a pointer whose lowest bit is set.
+inline bool IsOfV8(const uintptr_t* fp) {
+  return fp[-1] < 256 && fp[-1] % 2 == 0;
 }
 
 #endif
@@ -74,15 +85,25 @@ void CallerKey(const v8::FunctionCallbackInfo<v8::Value>& args) {
   uint64_t hash = static_cast<uint64_t>(frames) * 0x9e3779b97f4a7c15u;
   const auto mix = [&hash](uintptr_t value) { hash = (hash ^ value) * 0xff51afd7ed558ccdu ^ (hash >> 29); };
   const auto* here = static_cast<const uintptr_t*>(__builtin_frame_address(0));
-  const bool complete = Walk(here, frames, [&](uintptr_t pc, const uintptr_t* fp) {
+  int native = native_frames;
+  int left = frames;
+  // Where the stack ends before, all of it is in the number.
+  const int walked = Walk(here, [&](uintptr_t pc, const uintptr_t* fp) {
     mix(pc);
-    if (pc != interpreted) return;
-    mix(fp[kBytecodeArray]);
-    mix(fp[kBytecodeOffset]);
+    if (pc == interpreted) {
+      mix(fp[kBytecodeArray]);
+      mix(fp[kBytecodeOffset]);
+    }
+    if (native > 0) {
+      native--;
+    } else if (!IsOfV8(fp)) {
+      left--;
+    }
+    return left > 0;
   });
   // 30 bits, so that V8 need not box it.
   const auto key = static_cast<int32_t>((hash ^ (hash >> 32)) & 0x3fffffff);
-  args.GetReturnValue().Set(complete ? (key | 1) : 0);
+  args.GetReturnValue().Set(walked >= kLeastFrames ? (key | 1) : 0);
 #else
   args.GetReturnValue().Set(0);
 #endif
@@ -95,16 +116,18 @@ void LearnInterpreter(const v8::FunctionCallbackInfo<v8::Value>& args) {
   if (interpreter_pc != 0) return args.GetReturnValue().Set(true);
   uintptr_t seen[kMostFrames];
   int count = 0;
-  uintptr_t repeated = 0;
   const auto* here = static_cast<const uintptr_t*>(__builtin_frame_address(0));
-  Walk(here, kMostFrames, [&](uintptr_t pc, const uintptr_t*) {
-    for (int i = 0; i < count && repeated == 0; i++) {
-      if (seen[i] == pc) repeated = pc;
+  Walk(here, [&](uintptr_t pc, const uintptr_t*) {
+    for (int i = 0; i < count; i++) {
+      if (seen[i] != pc) continue;
+      interpreter_pc = pc;
+      native_frames = i;
+      return false;
     }
-    if (count < kMostFrames) seen[count++] = pc;
+    seen[count++] = pc;
+    return true;
   });
-  interpreter_pc = repeated;
-  args.GetReturnValue().Set(repeated != 0);
+  args.GetReturnValue().Set(interpreter_pc != 0);
 #else
   args.GetReturnValue().Set(false);
 #endif

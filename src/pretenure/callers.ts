@@ -12,8 +12,8 @@ export interface CallerFrame {
 
 /** Frames of rolp's own between here and the program, at most; as many as there were last is tried first. */
 const MOST_OWN_FRAMES = 16;
-/** Frames of native code and of V8's between JavaScript and the addon. */
-const ADDON_FRAMES = 3;
+/** Functions of this folder between a capture's caller and the addon, which stacks as V8 captures them leave out. */
+const ADDON_FRAMES = 2;
 /** Node's frame between a continued async function and those that await it. */
 const TASK_QUEUE = 'node:internal/process/task_queues';
 const MAX_FRAMES = 4095;

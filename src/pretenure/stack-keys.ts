@@ -34,7 +34,7 @@ export class StackKeys {
     return this.#callerKey !== null;
   }
 
-  /** Whether the stack from here, `frames` deep, is known: then its values go to `into`. */
+  /** Whether the stack from here, `frames` functions deep, is known: then its values go to `into`. */
   find(frames: number, into: Int32Array): boolean {
     if (this.#callerKey === null) return false;
     const key = this.#callerKey(frames);

@@ -1,4 +1,4 @@
-import { runInThisContext } from 'node:vm';
+import vm, { runInThisContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../src/base/index.js';
 import { CallerIds } from '../../src/pretenure/callers.js';
@@ -42,6 +42,80 @@ describe('callers', () => {
       ]);
     });
   }
+
+  /** A way of `depth` calls through code that passes for rolp's own, each by a constructor if asked for, to a capture. */
+  function throughOwn(ids: CallerIds, depth: number, byNew: boolean, frames: number): () => void {
+    const calls = Array.from({ length: depth }, (_, i) => {
+      const inner = i === 0 ? `ids.capture(${frames})` : `f${i - 1}()`;
+      return byNew
+        ? `class C${i} { constructor() { ${inner}; } } const f${i} = () => { new C${i}(); };`
+        : `const f${i} = () => { ${inner}; };`;
+    });
+    const text = `(ids) => { ${calls.join('\n')} return f${depth - 1}; }`;
+    const script = new vm.Script(text, { filename: 'file:///own/library.js' });
+    return (script.runInThisContext() as (ids: CallerIds) => () => void)(ids);
+  }
+
+  it.each([
+    [1, false],
+    [4, false],
+    [6, false],
+    [9, false],
+    [2, true],
+    [4, true],
+  ])(
+    'are told apart to the last frame asked for, through %i frames of rolp’s own (by new: %s)',
+    (depth, byNew) => {
+      const ids = new CallerIds(nowMs, new StackKeys(CALLER_DEPTH), 'file:///own/');
+      const enter = throughOwn(ids, depth, byNew, 4);
+      const inner = (): void => enter();
+      const middle = (): void => inner();
+      const outer = (): void => middle();
+      const one = (): number[] => {
+        outer();
+        return [...ids.chain];
+      };
+      const other = (): number[] => {
+        outer();
+        return [...ids.chain];
+      };
+      for (let i = 0; i < 3000; i++) {
+        const [first, second] = [one(), other()];
+        expect(second[2]).toBe(first[2]);
+        expect(second[3]).not.toBe(first[3]);
+      }
+      expect(ids.framesOf(one()[3]!).map((frame) => frame.function)).toEqual([
+        'inner',
+        'middle',
+        'outer',
+        'one',
+      ]);
+    },
+  );
+
+  it('with the addon are known by the whole stack where compiled code leaves fewer frames than are asked for', async () => {
+    const ids = new CallerIds(nowMs, new StackKeys(CALLER_DEPTH), 'file:///own/');
+    if (!new StackKeys(CALLER_DEPTH).available) return;
+    const enter = throughOwn(ids, 9, false, CALLER_DEPTH);
+    // Functions of their own, so that all are inlined into one.
+    const calls = Array.from(
+      { length: 8 },
+      (_, i) => `const f${i} = () => { ${i === 0 ? 'enter' : `f${i - 1}`}(); };`,
+    );
+    const script = new vm.Script(`(enter) => { ${calls.join('\n')} return f7; }`, { filename: 'program.js' });
+    const call = (script.runInThisContext() as (enter: () => void) => () => void)(enter);
+    await new Promise<void>((done) => {
+      let turn = 0;
+      const again = (): void => {
+        for (let i = 0; i < 50; i++) call();
+        if (++turn === 800) done();
+        else setImmediate(again);
+      };
+      setImmediate(again);
+    });
+    expect(ids.captures).toBe(40_000);
+    expect(ids.errorCaptures).toBeLessThan(4000);
+  });
 
   it('with the addon ask V8 once for each way, not once for each call', () => {
     const ids = new CallerIds(nowMs);
