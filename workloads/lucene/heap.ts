@@ -219,7 +219,8 @@ class HeapRewrite extends SteppedRewrite<HeapSegment> {
     const [term, postings] = this.#list;
     const { doc, positions } = postings[this.#entry++]!;
     const moved = this.#renumbered[input]![doc]!;
-    if (moved !== -1) this.output.add(term, { doc: moved, positions: positions.slice() });
+    // The positions of a document never change, so that segments can share them.
+    if (moved !== -1) this.output.add(term, { doc: moved, positions });
     if (this.#entry === postings.length) {
       this.#list = undefined;
       this.#entry = 0;
