@@ -45,6 +45,12 @@ describe('the manifest', () => {
     }
   });
 
+  it('asks for a Node that can require an ES module, without which --require rolp/register is off', () => {
+    expect(manifest.engines.node).toBe('^20.19.0 || >=22.13.0');
+    const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+    expect(lock.packages[''].engines).toEqual(manifest.engines);
+  });
+
   it('exports what is there, with types', () => {
     for (const [name, target] of Object.entries<Target>(manifest.exports)) {
       const files = filesOf(target);
