@@ -11,6 +11,7 @@ import {
   readProfile,
 } from '../profiler/index.js';
 import { formatAdvice, formatDiff } from '../report/index.js';
+import { loadEach } from './load-profiles.js';
 import { columnsOf, writeErr, writeOut } from './output.js';
 import { UsageError } from './usage.js';
 
@@ -56,7 +57,7 @@ Options:
   --help          this page
 `;
 
-/** `rolp advice`. @throws UsageError, or ProfileFileError for the first file that cannot be read. */
+/** `rolp advice`. @throws UsageError, or ProfileFileError for the first file that cannot be read and is not one of many. */
 export function adviceCommand(args: readonly string[]): void {
   const { values, positionals } = parse('advice', args, {
     json: { type: 'boolean' },
@@ -68,7 +69,7 @@ export function adviceCommand(args: readonly string[]): void {
   }
   if (positionals.length === 0) throw new UsageError('advice: name a profile or a directory of profiles');
   const top = topOf('advice', values.top);
-  const loaded = positionals.flatMap(findProfileFiles).map((file) => ({ file, profile: readProfile(file) }));
+  const loaded = loadEach(positionals);
   if (values.json) {
     const profiles = loaded.map(({ file, profile }) => ({
       file,

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { checkInteger, checkOneOf } from '../base/index.js';
-import { findProfileFiles, type Profile, readProfile } from '../profiler/index.js';
 import { formatReport, type ReportOptions, SORT_KEYS, selectContexts, selectRows } from '../report/index.js';
+import { type LoadedProfile, loadEach } from './load-profiles.js';
 import { columnsOf, writeOut } from './output.js';
 import { UsageError } from './usage.js';
 
@@ -11,7 +11,8 @@ const DEFAULT_TOP = 20;
 export const REPORT_HELP: string = `Usage: rolp report [options] FILE...
 
 Prints what profiles say: a table of the places that allocate, those first whose objects survive. FILE is a profile or a
-directory of profiles. Contexts that allocate in one place and whose objects live alike share a row.
+directory of profiles, of which those that cannot be read are told on stderr and left out. Contexts that allocate in one
+place and whose objects live alike share a row.
 
 Options:
   --top N         rows shown at most (default ${DEFAULT_TOP})
@@ -23,14 +24,9 @@ Options:
   --help          this page
 `;
 
-interface LoadedProfile {
-  readonly file: string;
-  readonly profile: Profile;
-}
-
 /**
  * `rolp report`.
- * @throws UsageError, or ProfileFileError for the first file that cannot be reported on.
+ * @throws UsageError, or ProfileFileError for the first file that cannot be reported on and is not one of many in a directory.
  */
 export function reportCommand(args: readonly string[]): void {
   const { values, positionals } = parse(args);
@@ -40,7 +36,7 @@ export function reportCommand(args: readonly string[]): void {
   }
   if (positionals.length === 0) throw new UsageError('report: name a profile or a directory of profiles');
   const options = reportOptions(values);
-  const loaded = positionals.flatMap(findProfileFiles).map((file) => ({ file, profile: readProfile(file) }));
+  const loaded = loadEach(positionals);
   writeOut(
     values.json ? jsonReport(loaded, options) : textReport(loaded, columnsOf(process.stdout), options),
   );

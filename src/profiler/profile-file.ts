@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseAttribution } from './attribution.js';
 import { PROFILE_SCHEMA, type Profile } from './profile.js';
 
 /** A file that is no profile of ours. `message` names it and says what is wrong. */
@@ -73,7 +74,10 @@ function checked(path: string, document: unknown): Profile {
         'profile the app again, or report with the version that wrote it',
     );
   }
-  const wrong = findMismatch(SHAPE, document, '') ?? findPlacedMismatch(document as Profile);
+  const wrong =
+    findMismatch(SHAPE, document, '') ??
+    findPlacedMismatch(document as Profile) ??
+    findAttributionMismatch(document as Profile);
   if (wrong !== null) throw new ProfileFileError(`${path}: damaged: ${wrong}`);
   return document as Profile;
 }
@@ -199,6 +203,15 @@ function findPlacedMismatch({ contexts }: Profile): string | null {
     if (wrong !== null) return wrong;
   }
   return null;
+}
+
+function findAttributionMismatch({ sampler }: Profile): string | null {
+  try {
+    parseAttribution(sampler.attribution, '"sampler.attribution"');
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** @returns what is wrong, with the place in the document, or `null`. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -97,6 +97,37 @@ describe('rolp diff', () => {
     const end = rolp(...args);
     expect([end.code, end.stdout]).toEqual([code, '']);
     expect(end.stderr).toContain(message);
+  });
+});
+
+describe('a directory with a file that cannot be read', () => {
+  const mixed = join(directory, 'mixed');
+  mkdirSync(mixed);
+  writeFileSync(join(mixed, 'rolp-1-0.json'), readFileSync(join(directory, before)));
+  writeFileSync(join(mixed, 'rolp-2-0.json'), '{"schema":');
+
+  it.each(['report', 'advice'])('does not keep rolp %s from the others, and is named', (command) => {
+    const end = rolp(command, 'mixed');
+    expect(end.code).toBe(0);
+    expect(end.stdout).toContain('cached src/cached.js:12');
+    expect(end.stderr).toMatch(/^rolp: left out: mixed.rolp-2-0\.json: damaged [^\n]*\n$/);
+  });
+
+  it.each([
+    ['report', 'mixed/rolp-2-0.json'],
+    ['diff', 'mixed', 'mixed'],
+    ['merge', 'mixed', '-o', 'x.json'],
+  ])('is an error where it is named, or where figures are summed: %s', (...args) => {
+    const end = rolp(...args);
+    expect([end.code, end.stdout]).toEqual([1, '']);
+    expect(end.stderr).toContain('rolp-2-0.json: damaged');
+  });
+
+  it('is an error where there is no other', () => {
+    const broken = join(directory, 'only-broken');
+    mkdirSync(broken);
+    writeFileSync(join(broken, 'rolp-2-0.json'), '');
+    expect(rolp('report', 'only-broken')).toMatchObject({ code: 1, stdout: '' });
   });
 });
 

@@ -51,6 +51,11 @@ describe('reading a profile', () => {
       JSON.stringify(profileFixture()).replace('"line":40', '"line":"x"'),
       /damaged: "contexts\[0\]\.frames\[1\]\.line" is no number/,
     ],
+    [
+      'with a level of attribution that is none',
+      JSON.stringify(profileFixture()).replace('"attribution":"off"', '"attribution":"all"'),
+      /damaged: "sampler\.attribution" must be off, sites, calls, .*got "all"/,
+    ],
   ])('says what is wrong with a file that is %s, naming it', (_, content, message) => {
     const path = file('bad.json', content);
     expect(() => readProfile(path)).toThrow(ProfileFileError);
