@@ -6,7 +6,7 @@ import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../base/index.js';
-import { findProfileFiles, ProfileFileError, readDecisions, readProfile } from '../profiler/index.js';
+import { findProfileFiles, ProfileFileError, readDecisions } from '../profiler/index.js';
 import {
   checkVariableNames,
   parseSetting,
@@ -14,6 +14,7 @@ import {
   SettingError,
   type SettingRow,
 } from '../register/settings.js';
+import { loadEach } from './load-profiles.js';
 import { columnsOf, writeErr, writeOut } from './output.js';
 import { textReport } from './report-command.js';
 import { UsageError, wrap } from './usage.js';
@@ -152,9 +153,7 @@ function printReport(directory: string, pid: number, startedAtMs: number): void 
   try {
     const files = existsSync(directory) ? findProfileFiles(directory) : [];
     const ofPid = files.filter((file) => new RegExp(`rolp-${pid}-\\d+(-\\d+)?\\.json$`).test(file));
-    const own = ofPid
-      .map((file) => ({ file, profile: readProfile(file) }))
-      .filter(({ profile }) => Date.parse(profile.process.startedAt) >= startedAtMs);
+    const own = loadEach(ofPid).filter(({ profile }) => Date.parse(profile.process.startedAt) >= startedAtMs);
     if (own.length === 0) {
       writeErr(`rolp: the app wrote no profile to ${directory}\n`);
       return;
