@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { evaluate, readRun } from './evaluate.js';
 import { rawLines } from './run.js';
@@ -28,13 +28,19 @@ function publish(folder: string | undefined): void {
   }
   const { config, results } = readRun(folder);
   const majors = config.nodes.map((node) => /^v(\d+)/.exec(node)?.[1] ?? node);
-  const target = join(RESULTS, `node-${majors.join('-')}`);
+  const shown = join(RESULTS, `node-${majors.join('-')}`);
+  // What was put there beside the README's, such as a part of it at another rate, must not take its place.
+  const target = dirname(resolve(folder)) === resolve(RESULTS) ? relative('.', folder) : shown;
   const lines = gzipSync(rawLines(folder), { level: 9 });
   const configText = readFileSync(join(folder, 'config.json'));
   mkdirSync(target, { recursive: true });
   evaluate(target, config, results);
   writeFileSync(join(target, 'config.json'), configText);
   writeFileSync(join(target, 'runs.jsonl.gz'), lines);
+  if (target !== shown) {
+    console.log(`${target} is judged anew; ${README} shows ${shown}`);
+    return;
+  }
   writeFileSync(README, withTable(readFileSync(README, 'utf8'), target));
   // The table's columns as the linter wants them.
   execFileSync('npx', ['biome', 'format', '--write', README], { stdio: 'pipe' });

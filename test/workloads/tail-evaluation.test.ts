@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as hdr from 'hdr-histogram-js';
@@ -290,6 +290,19 @@ describe('what is published', () => {
     for (const file of ['summary.txt', 'table.md']) {
       expect(readFileSync(join(from, file), 'utf8'), file).toBe(readFileSync(join(folder, file), 'utf8'));
     }
+  });
+
+  it('beside what the README shows is judged where it lies, and does not take its place', () => {
+    expect(inject('toolsBuild')).toBe('');
+    const name = 'bench/results/node-20-graphchi';
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+    rmSync(join(folder, name, 'table.md'));
+    execFileSync(process.execPath, [join(ROOT, 'build/bench/tail/publish.js'), name], { cwd: folder });
+    expect(readdirSync(join(folder, name))).toContain('table.md');
+    expect([readdirSync(folder), readdirSync(join(folder, 'bench/results'))]).toEqual([
+      ['bench'],
+      ['node-20-graphchi'],
+    ]);
   });
 });
 
